@@ -1,0 +1,35 @@
+// The event log; see event_rows.hpp.
+#include "catalog/event_rows.hpp"
+
+#include "catalog/scope.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::catalog {
+
+namespace {
+
+std::optional<std::string> NameOrNull(Oid relation) {
+  if (!OidIsValid(relation)) return std::nullopt;
+  return pg::QualifiedName(relation);
+}
+
+}  // namespace
+
+void RecordEvent(const Event& event) {
+  // Not GetUserId(): a caller may be inside a scope that acts as the extension's owner.
+  const std::string actor = pg::RoleName(GetOuterUserId());
+  const std::optional<std::string> source = NameOrNull(event.source);
+  const std::optional<std::string> target = NameOrNull(event.target);
+  Scope scope;
+  scope.Execute(
+      "INSERT INTO migrate.event_log (actor, kind, migration, link, job, source, target, message, "
+      "details, inverse) "
+      "VALUES ($1::pg_catalog.name, $2, $3, $4, $5, $6, $7, $8, $9::pg_catalog.jsonb, $10)",
+      {pg::Argument::Text(actor), pg::Argument::Text(event.kind),
+       pg::Argument::Text(event.migration), pg::Argument::Int8(event.link),
+       pg::Argument::Int8(event.job), pg::Argument::Text(source), pg::Argument::Text(target),
+       pg::Argument::Text(event.message), pg::Argument::Text(event.details),
+       pg::Argument::Text(event.inverse)});
+}
+
+}  // namespace pg_cutover::catalog

@@ -1,0 +1,27 @@
+// The event log: append-only, one row for each thing that was done.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "pg/pg.hpp"
+
+namespace pg_cutover::catalog {
+
+struct Event {
+  std::string kind;  // "link", "job", ...
+  std::string message;
+  std::optional<std::string> migration;
+  std::optional<int64_t> link;
+  std::optional<int64_t> job;
+  Oid source = InvalidOid;
+  Oid target = InvalidOid;
+  std::string details = "{}";  // jsonb text
+  std::optional<std::string> inverse;
+};
+
+// In the caller's transaction. The actor is the role that the caller acts as.
+void RecordEvent(const Event& event);
+
+}  // namespace pg_cutover::catalog

@@ -1,0 +1,67 @@
+// Rows of migrate.link and migrate.deferred_object.
+//
+// All functions run in the caller's transaction and need an active snapshot.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pg/pg.hpp"
+
+namespace pg_cutover::catalog {
+
+struct MappedColumn {
+  std::string column;      // of the target
+  std::string expression;  // over the source row, every name qualified
+};
+
+struct LinkRow {
+  int64_t id = 0;
+  Oid source = InvalidOid;
+  Oid target = InvalidOid;
+  std::string columns = "{}";  // jsonb text, as given
+  std::optional<std::string> filter;
+  std::vector<MappedColumn> mapping;
+  std::optional<std::string> source_filter;
+  std::vector<std::string> target_key;
+  std::vector<std::string> source_key;
+  bool owner = true;
+  std::optional<std::string> sync_refusal;
+  bool created_target = false;
+  std::optional<std::string> migration;
+  Oid created_by = InvalidOid;
+};
+
+enum class DeferredKind { kIndex, kConstraint, kForeignKey, kTrigger };
+
+struct DeferredObject {
+  int64_t link = 0;
+  int32_t position = 0;
+  DeferredKind kind = DeferredKind::kIndex;
+  std::string name;
+  std::string definition;
+  std::optional<std::string> index_name;
+  std::optional<std::string> constraint_clause;
+  std::vector<std::string> afterwards;
+  std::optional<std::string> after_name;
+  bool from_target = false;
+  bool built = false;
+};
+
+// Returns the new id. `row.id` is ignored. Creates the migration's row when it has none yet.
+int64_t InsertLink(const LinkRow& row);
+std::optional<LinkRow> FindLink(Oid source, Oid target);
+// Raises undefined_object when it is gone.
+LinkRow LoadLink(int64_t id);
+std::vector<LinkRow> LinksOf(Oid relation);
+void DeleteLink(int64_t id);
+
+// Appends; `object.position` is assigned.
+void InsertDeferredObject(const DeferredObject& object);
+// In the order in which they are to be built.
+std::vector<DeferredObject> DeferredObjects(int64_t link, bool pending_only);
+void MarkBuilt(int64_t link, int32_t position);
+
+}  // namespace pg_cutover::catalog

@@ -1,0 +1,18 @@
+// What follows the rows: the deferred indexes, constraints and triggers, ANALYZE, VACUUM.
+//
+// Each object is built by statements that can be interrupted anywhere: before each, the catalog is
+// asked how far an earlier attempt came (an invalid index of an interrupted concurrent build is
+// dropped first).
+#pragma once
+
+#include "catalog/link_rows.hpp"
+#include "job/session.hpp"
+
+namespace pg_cutover::copy {
+
+void BuildDeferredObjects(job::Session& session, const catalog::LinkRow& link);
+void Analyze(job::Session& session, const catalog::LinkRow& link);
+// Sets the visibility map, so that index-only scans work from the first query on.
+void Vacuum(job::Session& session, const catalog::LinkRow& link);
+
+}  // namespace pg_cutover::copy

@@ -1,0 +1,177 @@
+// What a copy is bound to; see plan.hpp.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/fingerprint.hpp"
+
+#include "copy/plan.hpp"
+#include "link/fingerprint.hpp"
+#include "pg/call.hpp"
+#include "pg/resource.hpp"
+#include "pg/spi.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::copy {
+
+namespace {
+
+bool StoresRows(::Relation relation) {
+  return relation->rd_rel->relkind == RELKIND_RELATION;
+}
+
+// A root's definition includes which partitions it has: one attached later is not in the plan.
+int64_t GuardFingerprint(::Relation relation) {
+  core::Fingerprint fingerprint;
+  fingerprint.AddInteger(link::TableFingerprint(relation));
+  if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE) {
+    const PartitionDesc partitions = pg::Call(RelationGetPartitionDesc, relation, false);
+    std::vector<Oid> members(partitions->oids, partitions->oids + partitions->nparts);
+    std::sort(members.begin(), members.end());
+    for (const Oid member : members) fingerprint.AddInteger(member);
+  }
+  return static_cast<int64_t>(fingerprint.Value());
+}
+
+catalog::JobPart Describe(::Relation relation, int32_t number) {
+  catalog::JobPart part;
+  part.part = number;
+  part.relation = RelationGetRelid(relation);
+  part.filenode = pg::compat::RelationFileNumber(relation);
+  part.fingerprint = GuardFingerprint(relation);
+  return part;
+}
+
+std::vector<Oid> Members(Oid relation, LOCKMODE lock) {
+  std::vector<Oid> members;
+  List* const all =
+      pg::Section([=] { return find_all_inheritors(relation, lock, nullptr); });
+  for (int i = 0; i < list_length(all); ++i) members.push_back(list_nth_oid(all, i));
+  return members;
+}
+
+}  // namespace
+
+const catalog::JobPart& Plan::PartAt(int64_t block) const {
+  const auto next = std::upper_bound(
+      parts.begin(), parts.end(), block,
+      [](int64_t value, const catalog::JobPart& part) { return value < part.first_block; });
+  return *std::prev(next);
+}
+
+std::vector<int64_t> Plan::Boundaries() const {
+  std::vector<int64_t> boundaries;
+  for (const catalog::JobPart& part : parts)
+    if (boundaries.empty() || boundaries.back() != part.first_block)
+      boundaries.push_back(part.first_block);
+  return boundaries;
+}
+
+Plan LoadPlan(const catalog::JobRow& job) {
+  if (!job.link)
+    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+              fmt::format("the link of job {} was removed", job.id), {},
+              "Cancel the job with migrate_cancel and start a new one.");
+  Plan plan;
+  plan.job = job.id;
+  plan.link = catalog::LoadLink(*job.link);
+  for (catalog::JobPart& part : catalog::Parts(job.id)) {
+    if (part.part < 0)
+      plan.guards.push_back(part);
+    else
+      plan.parts.push_back(part);
+    plan.total_blocks += part.blocks;
+  }
+  std::sort(plan.parts.begin(), plan.parts.end(),
+            [](const auto& a, const auto& b) { return a.part < b.part; });
+  plan.boundary = XidFromFullTransactionId(FullTransactionIdFromU64(job.boundary.value_or(0)));
+  plan.synced = job.sync;
+  return plan;
+}
+
+void FixExtent(const catalog::JobRow& job, const catalog::LinkRow& link) {
+  int32_t number = 0;
+  int32_t guard = 0;
+  int64_t first_block = 0;
+  double rows = 0;
+  bool rows_known = true;
+  for (const Oid oid : Members(link.source, AccessShareLock)) {
+    const pg::OpenRelation relation(oid, NoLock);
+    if (!StoresRows(relation.get())) {
+      catalog::InsertPart(job.id, Describe(relation.get(), --guard));
+      continue;
+    }
+    catalog::JobPart part = Describe(relation.get(), number++);
+    part.first_block = first_block;
+    part.blocks = pg::Section([&] { return RelationGetNumberOfBlocks(relation.get()); });
+    first_block += part.blocks;
+    catalog::InsertPart(job.id, part);
+    // -1: never analysed.
+    if (relation->rd_rel->reltuples < 0 && part.blocks > 0)
+      rows_known = false;
+    else
+      rows += std::max<double>(0, relation->rd_rel->reltuples);
+  }
+  for (const Oid oid : Members(link.target, RowExclusiveLock)) {
+    const pg::OpenRelation relation(oid, NoLock);
+    catalog::InsertPart(job.id, Describe(relation.get(), --guard));
+  }
+  // Without capture nothing marks an exact moment: every transaction that runs now may still write
+  // versions with its older id, so the oldest of them is the boundary.
+  const uint64_t boundary = pg::Section([]() -> uint64 {
+    const FullTransactionId next = ReadNextFullTransactionId();
+    const TransactionId oldest = GetLatestSnapshot()->xmin;
+    const uint32 behind = XidFromFullTransactionId(next) - oldest;
+    return U64FromFullTransactionId(next) - behind;
+  });
+  catalog::SetExtent(job.id, boundary,
+                     rows_known ? std::optional<int64_t>(static_cast<int64_t>(rows)) : std::nullopt,
+                     first_block);
+}
+
+void FixRowEstimate(const catalog::JobRow& job, const catalog::LinkRow& link) {
+  pg::Spi spi;
+  const pg::Rows rows = spi.Query(
+      "SELECT pg_catalog.sum(greatest(c.reltuples, 0))::bigint, "
+      "       pg_catalog.bool_and(c.reltuples >= 0) "
+      "  FROM pg_catalog.pg_class c "
+      " WHERE c.oid = $1 AND c.relkind <> 'p' "
+      "    OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1) WHERE isleaf)",
+      {pg::Argument::RegClass(link.source)});
+  const bool known = rows.Bool(0, 2).value_or(false);
+  catalog::SetExtent(job.id, 0, known ? rows.Int8(0, 1) : std::nullopt, std::nullopt);
+}
+
+void CheckUnchanged(const catalog::JobPart& part, ::Relation relation) {
+  if (part.filenode != pg::compat::RelationFileNumber(relation))
+    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+              fmt::format("{} was rewritten or truncated while it was copied",
+                          pg::QualifiedName(part.relation)),
+              "The finished block ranges describe its old storage.",
+              "Cancel the job with migrate_cancel, empty the target and start a new backfill.");
+  if (part.fingerprint != GuardFingerprint(relation))
+    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+              fmt::format("the definition of {} changed while it was copied",
+                          pg::QualifiedName(part.relation)),
+              "A column or partition was added, dropped or altered since the copy began.",
+              "Undo the change and resume with migrate_resume, or cancel the job with "
+              "migrate_cancel, unlink, and start again.");
+}
+
+void CheckGuards(const Plan& plan) {
+  for (const catalog::JobPart& part : plan.guards) {
+    const pg::OpenRelation relation(part.relation, AccessShareLock);
+    CheckUnchanged(part, relation.get());
+  }
+}
+
+std::vector<Oid> Leaves(Oid relation, LOCKMODE lock) {
+  std::vector<Oid> leaves;
+  for (const Oid oid : Members(relation, lock)) {
+    const pg::OpenRelation member(oid, NoLock);
+    if (StoresRows(member.get())) leaves.push_back(oid);
+  }
+  return leaves;
+}
+
+}  // namespace pg_cutover::copy

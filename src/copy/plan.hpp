@@ -1,0 +1,54 @@
+// What a copy is bound to: the link, the leaves of the source as they were when it began, and the
+// transaction id that separates old row versions from those written since.
+//
+// The leaves are laid end to end into one space of block numbers, so that one multirange a worker is
+// the whole cursor. Parts below zero are not scanned: they guard the definition of the source's and
+// the target's roots and of the target's leaves.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/block_ranges.hpp"
+
+#include "catalog/job_rows.hpp"
+#include "catalog/link_rows.hpp"
+#include "pg/pg.hpp"
+
+namespace pg_cutover::copy {
+
+struct Plan {
+  int64_t job = 0;
+  catalog::LinkRow link;
+  std::vector<catalog::JobPart> parts;   // source leaves, in block order; some may be empty
+  std::vector<catalog::JobPart> guards;  // part < 0
+  // Row versions whose xmin does not precede it may have been written after the copy began.
+  TransactionId boundary = InvalidTransactionId;
+  // True: a trigger mirrors what was written since; false: nobody does.
+  bool synced = false;
+  int64_t total_blocks = 0;
+
+  const catalog::JobPart& PartAt(int64_t block) const;
+  // The first block of every leaf: a batch never spans two.
+  std::vector<int64_t> Boundaries() const;
+};
+
+// Needs a transaction. Raises object_not_in_prerequisite_state where the link is gone.
+Plan LoadPlan(const catalog::JobRow& job);
+
+// Fixes the extent of a copy by the direct method: parts, boundary, totals. In the caller's
+// transaction. Locks: AccessShareLock on the source and its leaves.
+void FixExtent(const catalog::JobRow& job, const catalog::LinkRow& link);
+
+// The sql method has no blocks to count: rows only, as the planner estimates them.
+void FixRowEstimate(const catalog::JobRow& job, const catalog::LinkRow& link);
+
+// Raises object_not_in_prerequisite_state when the relation is no longer what the plan saw: rewritten,
+// truncated, altered, or with other partitions. Call under a lock on the relation.
+void CheckUnchanged(const catalog::JobPart& part, ::Relation relation);
+void CheckGuards(const Plan& plan);
+
+// The leaves of a table that store rows, the table itself where it is not partitioned; locked.
+std::vector<Oid> Leaves(Oid relation, LOCKMODE lock);
+
+}  // namespace pg_cutover::copy

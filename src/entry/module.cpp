@@ -1,0 +1,32 @@
+// What happens when the server loads the library.
+#include "copy/backfill.hpp"
+#include "entry/debug_job.hpp"
+#include "job/commit_actions.hpp"
+#include "job/kinds.hpp"
+#include "job/launch.hpp"
+#include "job/settings.hpp"
+#include "pg/entry.hpp"
+
+extern "C" {
+PG_MODULE_MAGIC;
+PGDLLEXPORT void _PG_init();
+}
+
+namespace pg_cutover::entry {
+
+namespace {
+
+void Load() {
+  job::DefineSettings();
+  job::RegisterTransactionCallbacks();
+  job::RegisterKind({copy::kBackfill, copy::LeadBackfill, copy::HelpBackfill});
+  RegisterDebugKinds();
+  // pg_upgrade starts the servers for itself.
+  if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade) job::RegisterLauncher();
+}
+
+}  // namespace
+
+}  // namespace pg_cutover::entry
+
+void _PG_init() { pg_cutover::pg::Enter(pg_cutover::entry::Load); }

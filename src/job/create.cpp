@@ -1,0 +1,54 @@
+// Making a job; see create.hpp.
+#include <fmt/format.h>
+
+#include "catalog/event_rows.hpp"
+#include "job/commit_actions.hpp"
+#include "job/create.hpp"
+#include "job/locks.hpp"
+#include "job/rights.hpp"
+#include "job/throttle_spec.hpp"
+#include "pg/error.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::job {
+
+namespace {
+
+void RequireNoOtherJob(Oid target) {
+  LockTarget(target);
+  const std::optional<int64_t> other = catalog::UnfinishedJobOn(target);
+  if (!other) return;
+  const catalog::JobRow job = catalog::FindJob(*other).value();
+  pg::Raise(ERRCODE_OBJECT_IN_USE,
+            fmt::format("job {} works on {} already", job.id, pg::QualifiedName(target)),
+            fmt::format("It is a {} job and {}.", job.kind, core::JobStateName(job.state)),
+            fmt::format("CALL migrate_wait({0}), or SELECT migrate_cancel({0}).", job.id));
+}
+
+}  // namespace
+
+int64_t Create(catalog::JobRow row) {
+  row.throttle = CanonicalThrottle(row.throttle);
+  const Roles roles = ChooseRoles(row.source, row.target);
+  row.login_role = roles.login;
+  row.effective_role = roles.effective;
+  row.home = catalog::Home();
+  if (OidIsValid(row.target)) RequireNoOtherJob(row.target);
+  const int64_t id = catalog::InsertJob(row);
+
+  catalog::Event event;
+  event.kind = "job";
+  event.message = fmt::format("{} job {} created", row.kind, id);
+  event.migration = row.migration;
+  event.link = row.link;
+  event.job = id;
+  event.source = row.source;
+  event.target = row.target;
+  event.inverse = fmt::format("SELECT migrate_cancel({})", id);
+  catalog::RecordEvent(event);
+
+  LaunchAtCommit(id, row.login_role);
+  return id;
+}
+
+}  // namespace pg_cutover::job

@@ -1,0 +1,57 @@
+// Finding jobs without a worker; see recover.hpp.
+#include <fmt/format.h>
+
+#include "job/commit_actions.hpp"
+#include "job/launch.hpp"
+#include "job/locks.hpp"
+#include "job/recover.hpp"
+#include "job/rights.hpp"
+#include "job/settings.hpp"
+#include "pg/transaction.hpp"
+
+namespace pg_cutover::job {
+
+bool PausedAsStranger(const catalog::JobRow& job) {
+  if (job.home == catalog::Home()) return false;
+  if (catalog::MoveJob(job.id, job.state, core::JobState::kPaused,
+                       fmt::format("job {} paused: restored from another database", job.id)))
+    catalog::SetWaitingFor(job.id,
+                           fmt::format("restored from another database: SELECT migrate_resume({}) "
+                                       "starts it here",
+                                       job.id));
+  return true;
+}
+
+bool RecoverJob(const catalog::JobRow& job) {
+  if (!core::WantsWorker(job.state) || LaunchPending(job.id) || HasLeader(job.id)) return false;
+  if (PausedAsStranger(job)) return false;
+  if (const std::optional<pg::ErrorInfo> problem = RightsProblem(job)) {
+    (void)catalog::FailJob(job.id, job.state, *problem);
+    return false;
+  }
+  if (!MayStartJobs()) {
+    catalog::SetWaitingFor(job.id, "pg_cutover.start_jobs is off");
+    return false;
+  }
+  if (LaunchLeader(job.id, job.login_role)) return true;
+  catalog::SetWaitingFor(job.id, NoSlotReason());
+  return false;
+}
+
+void RecoverJobs(const std::vector<core::JobState>& states) {
+  for (const core::JobState state : states) {
+    for (const int64_t id : pg::InTransaction([&] { return catalog::JobsIn(state); })) {
+      try {
+        pg::InTransaction([&] {
+          const std::optional<catalog::JobRow> job = catalog::FindJob(id);
+          if (job) (void)RecoverJob(*job);
+        });
+      } catch (const pg::Error& error) {
+        // Somebody is at this job; the others are to have their turn.
+        pg::Log(fmt::format("pg_cutover: job {} was not looked at: {}", id, error.info().message));
+      }
+    }
+  }
+}
+
+}  // namespace pg_cutover::job

@@ -1,0 +1,26 @@
+// migrate_shadow: a new table like the source, altered while it is empty, and linked to it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pg/pg.hpp"
+
+namespace pg_cutover::link {
+
+struct ShadowRequest {
+  Oid source = InvalidOid;
+  // Possibly qualified, possibly quoted; the schema defaults to the source's.
+  std::string target = {};
+  std::vector<std::string> alterations = {};
+  // jsonb, or 0: none.
+  Datum columns = 0;
+  std::optional<std::string> filter = {};
+  std::optional<std::string> migration = {};
+};
+
+// Creates and links the shadow as the caller; returns its OID. Takes AccessShareLock on the source.
+Oid CreateShadow(const ShadowRequest& request);
+
+}  // namespace pg_cutover::link

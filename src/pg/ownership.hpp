@@ -1,0 +1,12 @@
+// Who may do what to a table.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace pg_cutover::pg {
+
+// Raises insufficient_privilege unless the current role owns the relation or belongs to its owner.
+void RequireOwner(Oid relation);
+Oid OwnerOf(Oid relation);
+
+}  // namespace pg_cutover::pg

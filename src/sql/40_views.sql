@@ -1,0 +1,81 @@
+-- What users look at. Everybody sees the jobs of roles they belong to; pg_monitor sees all.
+CREATE FUNCTION migrate.progress_bar(percent double precision, width integer = 20) RETURNS text
+    AS 'MODULE_PATHNAME', 'pg_cutover_progress_bar' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION migrate.progress_bar(double precision, integer) IS 'a text bar for a percentage; NULL means unknown';
+
+CREATE FUNCTION migrate.job_has_worker(job bigint) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'pg_cutover_job_has_worker' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION migrate.job_has_worker(bigint) IS 'true while a worker holds the job''s lock';
+
+CREATE VIEW migrate.progress WITH (security_barrier) AS
+SELECT j.id AS job,
+       j.kind,
+       j.source,
+       j.target,
+       j.state,
+       j.phase,
+       coalesce(c.rows_written, 0) AS rows_done,
+       CASE WHEN j.state = 'succeeded' THEN coalesce(c.rows_written, 0)
+            ELSE greatest(j.rows_total, coalesce(c.rows_written, 0)) END AS rows_total,
+       p.percent,
+       CASE WHEN j.state = 'running' THEN c.rows_per_second
+            WHEN c.busy_ms > 0 THEN c.rows_written / (c.busy_ms / 1000.0) END AS rows_per_second,
+       CASE WHEN j.state = 'running' AND p.percent > 0 AND p.percent < 100 AND c.rows_per_second > 0
+            THEN pg_catalog.make_interval(secs => least(1e9,
+                 coalesce(c.rows_written, 0) * (100.0 - p.percent) / p.percent / c.rows_per_second)) END AS eta,
+       CASE WHEN j.state IN ('queued', 'running', 'paused')
+            THEN coalesce(c.throttled_by, j.waiting_for,
+                 CASE WHEN j.state = 'running' AND NOT migrate.job_has_worker(j.id)
+                      THEN 'no worker: SELECT migrate_recover() starts one' END) END AS throttled_by,
+       j.workers,
+       j.started_at,
+       j.finished_at,
+       coalesce(j.finished_at, pg_catalog.clock_timestamp()) - j.started_at AS elapsed,
+       j.error_message AS error,
+       migrate.progress_bar(p.percent) AS bar,
+       j.migration,
+       coalesce(c.rows_read, 0) AS rows_read,
+       coalesce(c.rows_taken_back, 0) AS rows_taken_back,
+       (SELECT pg_catalog.count(*) FROM migrate.job_deferred_row d WHERE d.job = j.id) AS rows_deferred,
+       coalesce(c.bytes_written, 0) AS bytes_written,
+       coalesce(c.wal_bytes, 0) AS wal_bytes,
+       coalesce(c.batches, 0) AS batches,
+       c.pids,
+       j.error_detail,
+       j.error_hint
+  FROM migrate.job j
+  LEFT JOIN LATERAL (
+       SELECT pg_catalog.sum(k.rows_written)::bigint AS rows_written,
+              pg_catalog.sum(k.rows_read)::bigint AS rows_read,
+              pg_catalog.sum(k.rows_taken_back)::bigint AS rows_taken_back,
+              pg_catalog.sum(k.bytes_written)::bigint AS bytes_written,
+              pg_catalog.sum(k.wal_bytes)::bigint AS wal_bytes,
+              pg_catalog.sum(k.batches)::bigint AS batches,
+              pg_catalog.max(k.busy_ms) AS busy_ms,
+              pg_catalog.sum(k.rows_per_second) FILTER (WHERE k.pid IS NOT NULL) AS rows_per_second,
+              pg_catalog.string_agg(DISTINCT k.throttled_by, '; ') AS throttled_by,
+              pg_catalog.array_agg(k.pid ORDER BY k.worker) FILTER (WHERE k.pid IS NOT NULL) AS pids,
+              pg_catalog.sum((SELECT pg_catalog.sum(pg_catalog.upper(r) - pg_catalog.lower(r))
+                                FROM pg_catalog.unnest(k.done) AS r)) AS units_done
+         FROM migrate.job_cursor k
+        WHERE k.job = j.id) c ON true
+  CROSS JOIN LATERAL (
+       SELECT CASE WHEN j.state = 'succeeded' THEN 100.0
+                   WHEN j.units_total > 0 THEN least(100.0, 100.0 * coalesce(c.units_done, 0) / j.units_total)
+                   WHEN j.units_total = 0 THEN 100.0
+                   WHEN j.rows_total > 0 THEN least(100.0, 100.0 * coalesce(c.rows_read, 0) / j.rows_total)
+              END::double precision AS percent) p
+ WHERE pg_catalog.pg_has_role(j.effective_role, 'USAGE')
+    OR pg_catalog.pg_has_role(j.login_role, 'USAGE')
+    OR pg_catalog.pg_has_role('pg_monitor', 'USAGE')
+ ORDER BY j.id DESC;
+COMMENT ON VIEW migrate.progress IS 'one row a job, newest first: state, phase, rate, time left, and why it waits';
+
+CREATE VIEW migrate.event WITH (security_barrier) AS
+SELECT e.id, e.at, e.actor, e.kind, e.migration, e.link, e.job, e.source, e.target, e.message, e.details, e.inverse
+  FROM migrate.event_log e
+ WHERE pg_catalog.pg_has_role('pg_monitor', 'USAGE')
+    OR EXISTS (SELECT FROM pg_catalog.pg_roles r
+                WHERE r.rolname = e.actor AND pg_catalog.pg_has_role(r.oid, 'USAGE'))
+ ORDER BY e.id;
+COMMENT ON VIEW migrate.event IS 'append-only audit log: who did what to which tables, when, and the call that undoes it';
