@@ -80,13 +80,9 @@ SHLIB_LINK += -lstdc++ -Wl,--version-script=$(top_dir)src/exports.map $(SAN)
 # No inlinable SQL functions here, and the bitcode rule would compile without PG_CXXFLAGS.
 override with_llvm := no
 
-ifeq ($(FLAVOUR),release)
-# Installed, the module needs no libfmt. The other flavour links it and so compiles three times as fast.
-PG_CXXFLAGS += -DFMT_HEADER_ONLY
-else ifeq ($(FLAVOUR),debug)
+ifeq ($(FLAVOUR),debug)
 PG_CXXFLAGS += -DPG_CUTOVER_DEBUG_POINTS -DUSE_ASSERT_CHECKING=1 -O1
-SHLIB_LINK += -lfmt
-else
+else ifneq ($(FLAVOUR),release)
 $(error FLAVOUR is release or debug, not $(FLAVOUR))
 endif
 

@@ -1,4 +1,6 @@
 -- The SQL surface: names, parameters, result columns, comments, and that nothing is public.
+SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS pg_cutover CASCADE;
 CREATE EXTENSION pg_cutover;
 SELECT extversion, extrelocatable, extnamespace::regnamespace FROM pg_extension WHERE extname = 'pg_cutover';
 
@@ -7,6 +9,7 @@ SELECT classid::regclass AS class, objid, pg_describe_object(classid, objid, obj
   FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_cutover');
 
+\pset format unaligned
 SELECT p.oid::regprocedure AS routine, pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result
   FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.class = 'pg_proc'::regclass
  WHERE p.pronamespace = 'public'::regnamespace
@@ -17,6 +20,7 @@ SELECT c.relname, c.relkind, array_agg(a.attname || ' ' || format_type(a.atttypi
  WHERE c.relkind = 'v'
  GROUP BY c.relname, c.relkind ORDER BY c.relname \gx
 
+\pset format aligned
 -- Everything that a user meets is commented.
 SELECT object FROM member m
  WHERE class IN ('pg_proc'::regclass, 'pg_namespace'::regclass)

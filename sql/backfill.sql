@@ -1,6 +1,7 @@
 -- Backfill from start to end: what is copied, and what the target has afterwards.
-CREATE EXTENSION IF NOT EXISTS pg_cutover;
 SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS pg_cutover CASCADE;
+CREATE EXTENSION pg_cutover;
 CREATE SCHEMA backfill;
 SET search_path = backfill, public;
 
@@ -10,7 +11,7 @@ DECLARE
     differences bigint;
     verdict text;
 BEGIN
-    EXECUTE format('SELECT count(*) FROM ((%1$s EXCEPT ALL %2$s) UNION ALL (%2$s EXCEPT ALL %1$s)) d', expected, got)
+    EXECUTE format('SELECT count(*) FROM (((%1$s) EXCEPT ALL (%2$s)) UNION ALL ((%2$s) EXCEPT ALL (%1$s))) d', expected, got)
        INTO differences;
     SELECT format('job %s, %s rows, %s percent, %s differences', state, rows_done, percent, differences)
       INTO verdict FROM migrate.progress p WHERE p.job = check_copy.job;
@@ -40,7 +41,7 @@ SELECT migrate_backfill('events', 'events_v2', sync => false) AS job \gset
 CALL migrate_wait(:job);
 CALL check_copy(:job, 'TABLE events', 'TABLE events_v2');
 SELECT indexrelid::regclass AS index, indisunique, indisvalid, obj_description(indexrelid) AS comment
-  FROM pg_index WHERE indrelid = 'events_v2'::regclass ORDER BY 1::text;
+  FROM pg_index WHERE indrelid = 'events_v2'::regclass ORDER BY indexrelid::regclass::text;
 SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'events_v2'::regclass ORDER BY 1;
 -- It was analysed and its visibility map is set.
 SELECT reltuples, relallvisible = relpages AS all_visible FROM pg_class WHERE oid = 'events_v2'::regclass;

@@ -1,6 +1,7 @@
 -- Who may do what (R55, R56): every function as a stranger, an owner, a member of the owner, a monitor and a superuser.
-CREATE EXTENSION IF NOT EXISTS pg_cutover;
 SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS pg_cutover CASCADE;
+CREATE EXTENSION pg_cutover;
 CREATE ROLE cutover_owner LOGIN;
 CREATE ROLE cutover_member LOGIN IN ROLE cutover_owner;
 CREATE ROLE cutover_stranger LOGIN;
@@ -93,9 +94,11 @@ CALL migrate_wait(:job);
 SELECT login_role, effective_role FROM migrate.job WHERE id = :job;
 SELECT * FROM seen;
 
--- Refused where that owner cannot log in.
+-- Refused where that owner may not read the source, and where he cannot log in.
 CREATE TABLE owned_by_group (LIKE source INCLUDING ALL);
 ALTER TABLE owned_by_group OWNER TO cutover_nologin;
+SELECT migrate_backfill('source', 'owned_by_group', sync => false);
+GRANT SELECT ON source TO cutover_nologin;
 SELECT migrate_backfill('source', 'owned_by_group', sync => false);
 
 -- A function of the caller's schema that hides one of PostgreSQL's is not called by a mapping that meant the other.

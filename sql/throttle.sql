@@ -1,6 +1,7 @@
 -- Throttle: what is understood, what is refused, and that a job holds for the reason it gives.
-CREATE EXTENSION IF NOT EXISTS pg_cutover;
 SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS pg_cutover CASCADE;
+CREATE EXTENSION pg_cutover;
 CREATE SCHEMA throttle;
 SET search_path = throttle, public;
 

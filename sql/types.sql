@@ -1,6 +1,7 @@
 -- Every built-in type, through the direct and the sql method, as columns, arrays and domains.
-CREATE EXTENSION IF NOT EXISTS pg_cutover;
 SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS pg_cutover CASCADE;
+CREATE EXTENSION pg_cutover;
 CREATE SCHEMA types;
 SET search_path = types, public;
 SET timezone = 'UTC';
@@ -92,7 +93,7 @@ CREATE TABLE odd (
     twice int GENERATED ALWAYS AS (d * 2) STORED
 );
 INSERT INTO odd (gone, d, m, moods, p, pairs, also_gone, "Mixed Case", "größe")
-SELECT n, n, 'ok', '{sad,happy}', ROW(n, 'r', 'sad'), ARRAY[ROW(1, NULL, 'ok')::pair, NULL], 'x', 'M' || n, repeat('ü', n)
+SELECT n, n, 'ok', '{sad,happy}', ROW(n, 'r', 'sad'::mood)::pair, ARRAY[ROW(1, NULL, 'ok'::mood)::pair, NULL], 'x', 'M' || n, repeat('ü', n)
   FROM generate_series(1, 50) n;
 ALTER TABLE odd DROP COLUMN gone, DROP COLUMN also_gone;
 ALTER TABLE odd ADD COLUMN added text NOT NULL DEFAULT 'missing value', ADD COLUMN added_null int;
@@ -110,10 +111,10 @@ CREATE TABLE odd_reordered (twice text, added_null int, added text, "größe" te
 ALTER TABLE odd_reordered DROP COLUMN filler;
 SELECT migrate_backfill('odd', 'odd_reordered', sync => false, method => 'direct') AS job \gset
 CALL migrate_wait(:job);
-SELECT count(*) AS rows, count(*) FILTER (WHERE to_jsonb(o) = to_jsonb(d)) AS equal_direct,
-       count(*) FILTER (WHERE to_jsonb(o) = to_jsonb(s)) AS equal_sql,
-       count(*) FILTER (WHERE to_jsonb(o) - 'twice' = to_jsonb(r) - 'twice' AND r.twice = o.twice::text) AS equal_reordered
-  FROM odd o FULL JOIN odd_direct d USING (id) FULL JOIN odd_sql s USING (id) FULL JOIN odd_reordered r USING (id);
+SELECT count(*) AS rows, count(*) FILTER (WHERE to_jsonb(ours) = to_jsonb(direct)) AS equal_direct,
+       count(*) FILTER (WHERE to_jsonb(ours) = to_jsonb(by_sql)) AS equal_sql,
+       count(*) FILTER (WHERE to_jsonb(ours) - 'twice' = to_jsonb(other) - 'twice' AND other.twice = ours.twice::text) AS equal_reordered
+  FROM odd ours FULL JOIN odd_direct direct USING (id) FULL JOIN odd_sql by_sql USING (id) FULL JOIN odd_reordered other USING (id);
 -- The identity column goes on by itself; the copy gave no value to its sequence.
 SELECT attidentity FROM pg_attribute WHERE attrelid = 'odd_direct'::regclass AND attname = 'id';
 

@@ -221,6 +221,11 @@ std::optional<JobProgress> FindProgress(int64_t id) {
 void SetPhase(int64_t id, const std::string& phase) {
   Update("UPDATE migrate.job SET phase = $2 WHERE id = $1",
          {Argument::Int8(id), Argument::Text(phase)});
+  Event event;
+  event.kind = "phase";
+  event.job = id;
+  event.message = fmt::format("job {} entered phase {}", id, phase);
+  RecordEvent(event);
 }
 
 void SetWaitingFor(int64_t id, const std::optional<std::string>& reason) {

@@ -90,14 +90,14 @@ void LeadBackfill(job::Session& session) {
     enter("objects");
   }
   if (phase == "objects") {
-    BuildDeferredObjects(session, plan.link);
+    BuildDeferredObjects(session, plan);
     enter("analyze");
   }
   if (phase == "analyze") {
-    Analyze(session, plan.link);
+    Analyze(session, plan);
     enter("vacuum");
   }
-  if (phase == "vacuum") Vacuum(session, plan.link);
+  if (phase == "vacuum") Vacuum(session, plan);
 }
 
 void HelpBackfill(job::Session& session) { HelpDirectCopy(session); }

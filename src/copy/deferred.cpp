@@ -77,6 +77,7 @@ void RetryLeaf(const Plan& plan, const catalog::JobPart& leaf, const std::vector
 }
 
 void RetryRound(const Plan& plan, int worker, Failing* failing) {
+  RequirePresent(plan);
   UseAsynchronousCommit();
   const std::vector<catalog::DeferredRow> rows = catalog::DeferredRows(plan.job, kRowsARound);
   if (rows.empty()) return;

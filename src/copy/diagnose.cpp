@@ -59,10 +59,11 @@ pg::Error WithRow(job::Session& session, const Plan& plan, const Failing& failin
   return Annotated(plan, fmt::format("{} of {}", row, relation), error);
 }
 
-pg::Error WithKey(const Plan& plan, const std::vector<std::string>& key, const pg::Error& error) {
+pg::Error WithKey(const Plan& plan, const std::vector<std::string>& columns,
+                  const std::vector<std::string>& key, const pg::Error& error) {
+  if (key.empty()) return error;
   return Annotated(plan,
-                   fmt::format("{} of {}", KeyText(plan.link.source_key, key),
-                               "the source"),
+                   fmt::format("{} of {}", KeyText(columns, key), plan.source_name),
                    error);
 }
 

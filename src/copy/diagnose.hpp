@@ -19,6 +19,8 @@ std::string KeyText(const std::vector<std::string>& columns,
 // message stay the server's own. Runs a transaction of its own to read the row's key.
 pg::Error WithRow(job::Session& session, const Plan& plan, const Failing& failing,
                   const pg::Error& error);
-pg::Error WithKey(const Plan& plan, const std::vector<std::string>& key, const pg::Error& error);
+// The same where the row is known by its key.
+pg::Error WithKey(const Plan& plan, const std::vector<std::string>& columns,
+                  const std::vector<std::string>& key, const pg::Error& error);
 
 }  // namespace pg_cutover::copy

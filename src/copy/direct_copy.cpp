@@ -111,6 +111,7 @@ class Copier {
   Outcome CopyOnce(core::BlockRange range, BatchMode mode, Failing* failing) {
     const Clock::time_point start = Clock::now();
     const uint64 wal_before = pgWalUsage.wal_bytes;
+    RequirePresent(plan_);
     UseAsynchronousCommit();
     pg::DebugPoint("copy_batch_start");
     const catalog::JobPart& leaf = plan_.PartAt(range.begin);

@@ -11,6 +11,14 @@ namespace pg_cutover::copy {
 
 namespace {
 
+// The target may have been renamed meanwhile, or dropped.
+std::string CurrentName(job::Session& session, const Plan& plan) {
+  return session.InStep([&] {
+    RequirePresent(plan);
+    return pg::QualifiedName(plan.link.target);
+  });
+}
+
 // What an interrupted concurrent build left is dropped ahead of each attempt.
 void DropInvalid(job::Session& session, const catalog::LinkRow& link,
                  const catalog::DeferredObject& object) {
@@ -40,41 +48,39 @@ void Build(job::Session& session, const catalog::LinkRow& link,
   session.InStep([&] { catalog::MarkBuilt(link.id, object.position); });
 }
 
-pg::Error WithObject(const catalog::DeferredObject& object, const catalog::LinkRow& link,
-                     int64_t job, const pg::Error& error) {
+pg::Error WithObject(const catalog::DeferredObject& object, const Plan& plan,
+                     const pg::Error& error) {
   pg::ErrorInfo info = error.info();
-  const std::string what =
-      fmt::format("\"{}\" of the copied table (link {}) could not be built.", object.name, link.id);
+  const std::string what = fmt::format("\"{}\" of {} could not be built.", object.name,
+                                       plan.target_name);
   info.detail = info.detail.empty() ? what : fmt::format("{} {}", info.detail, what);
   if (info.hint.empty())
     info.hint = fmt::format("The rows stay copied. Mend the cause, then SELECT migrate_resume({}).",
-                            job);
+                            plan.job);
   return pg::Error(std::move(info));
 }
 
 }  // namespace
 
-void BuildDeferredObjects(job::Session& session, const catalog::LinkRow& link) {
+void BuildDeferredObjects(job::Session& session, const Plan& plan) {
   const std::vector<catalog::DeferredObject> objects =
-      session.InStep([&] { return catalog::DeferredObjects(link.id, true); });
+      session.InStep([&] { return catalog::DeferredObjects(plan.link.id, true); });
   for (const catalog::DeferredObject& object : objects) {
     session.Pace(core::BatchCost{});
     try {
-      Build(session, link, object);
+      Build(session, plan.link, object);
     } catch (const pg::Error& error) {
-      throw WithObject(object, link, session.id(), error);
+      throw WithObject(object, plan, error);
     }
   }
 }
 
-void Analyze(job::Session& session, const catalog::LinkRow& link) {
-  const std::string target = session.InStep([&] { return pg::QualifiedName(link.target); });
-  session.RunTopLevel("ANALYZE " + target);
+void Analyze(job::Session& session, const Plan& plan) {
+  session.RunTopLevel("ANALYZE " + CurrentName(session, plan));
 }
 
-void Vacuum(job::Session& session, const catalog::LinkRow& link) {
-  const std::string target = session.InStep([&] { return pg::QualifiedName(link.target); });
-  session.RunTopLevel("VACUUM " + target);
+void Vacuum(job::Session& session, const Plan& plan) {
+  session.RunTopLevel("VACUUM " + CurrentName(session, plan));
 }
 
 }  // namespace pg_cutover::copy

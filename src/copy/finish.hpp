@@ -5,14 +5,14 @@
 // dropped first).
 #pragma once
 
-#include "catalog/link_rows.hpp"
+#include "copy/plan.hpp"
 #include "job/session.hpp"
 
 namespace pg_cutover::copy {
 
-void BuildDeferredObjects(job::Session& session, const catalog::LinkRow& link);
-void Analyze(job::Session& session, const catalog::LinkRow& link);
+void BuildDeferredObjects(job::Session& session, const Plan& plan);
+void Analyze(job::Session& session, const Plan& plan);
 // Sets the visibility map, so that index-only scans work from the first query on.
-void Vacuum(job::Session& session, const catalog::LinkRow& link);
+void Vacuum(job::Session& session, const Plan& plan);
 
 }  // namespace pg_cutover::copy

@@ -75,6 +75,8 @@ Plan LoadPlan(const catalog::JobRow& job) {
   Plan plan;
   plan.job = job.id;
   plan.link = catalog::LoadLink(*job.link);
+  plan.source_name = pg::QualifiedName(plan.link.source);
+  plan.target_name = pg::QualifiedName(plan.link.target);
   for (catalog::JobPart& part : catalog::Parts(job.id)) {
     if (part.part < 0)
       plan.guards.push_back(part);
@@ -163,6 +165,16 @@ void CheckGuards(const Plan& plan) {
     const pg::OpenRelation relation(part.relation, AccessShareLock);
     CheckUnchanged(part, relation.get());
   }
+}
+
+void RequirePresent(const Plan& plan) {
+  const auto require = [&](Oid relation, const char* role, const std::string& name) {
+    if (pg::Call(get_rel_relkind, relation) != '\0') return;
+    pg::Raise(ERRCODE_UNDEFINED_TABLE, fmt::format("{} {} was dropped", role, name), {},
+              fmt::format("SELECT migrate_cancel({}).", plan.job));
+  };
+  require(plan.link.source, "source", plan.source_name);
+  require(plan.link.target, "target", plan.target_name);
 }
 
 std::vector<Oid> Leaves(Oid relation, LOCKMODE lock) {

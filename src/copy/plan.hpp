@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/block_ranges.hpp"
@@ -20,6 +21,9 @@ namespace pg_cutover::copy {
 struct Plan {
   int64_t job = 0;
   catalog::LinkRow link;
+  // As they were called when the worker started: for messages about tables that may be gone.
+  std::string source_name;
+  std::string target_name;
   std::vector<catalog::JobPart> parts;   // source leaves, in block order; some may be empty
   std::vector<catalog::JobPart> guards;  // part < 0
   // Row versions whose xmin does not precede it may have been written after the copy began.
@@ -47,6 +51,8 @@ void FixRowEstimate(const catalog::JobRow& job, const catalog::LinkRow& link);
 // truncated, altered, or with other partitions. Call under a lock on the relation.
 void CheckUnchanged(const catalog::JobPart& part, ::Relation relation);
 void CheckGuards(const Plan& plan);
+// Raises undefined_table, by name, when the source or the target was dropped.
+void RequirePresent(const Plan& plan);
 
 // The leaves of a table that store rows, the table itself where it is not partitioned; locked.
 std::vector<Oid> Leaves(Oid relation, LOCKMODE lock);

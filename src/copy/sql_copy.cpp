@@ -86,7 +86,7 @@ class SqlCopier {
         } else if (*rows > 1) {
           *rows = *rows / 2;
         } else {
-          throw WithKey(plan_, NextKey(), error);
+          throw WithKey(plan_, text_.key_names, NextKey(), error);
         }
       }
     }
@@ -130,6 +130,7 @@ class SqlCopier {
   Outcome CopyOnce(int64_t rows) {
     const Clock::time_point start = Clock::now();
     const uint64 wal_before = pgWalUsage.wal_bytes;
+    RequirePresent(plan_);
     UseAsynchronousCommit();
     pg::DebugPoint("copy_batch_start");
     Outcome outcome;
@@ -193,7 +194,7 @@ class SqlCopier {
         session_.Succeeded();
         return left;
       } catch (const pg::Error& error) {
-        if (!session_.IsTransient(error)) throw at.empty() ? error : WithKey(plan_, at, error);
+        if (!session_.IsTransient(error)) throw WithKey(plan_, text_.key_names, at, error);
         session_.BackOff(error);
       }
     }

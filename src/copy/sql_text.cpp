@@ -59,7 +59,7 @@ std::string Compare(const std::vector<Key>& keys, const char* comparison, int fi
   return fmt::format("({}) {} ({})", fmt::join(left, ", "), comparison, fmt::join(right, ", "));
 }
 
-// "(a, b) IN (SELECT CAST(u.k1 AS int), ... FROM unnest($1, $2) AS u(k1, k2))"
+// "(a, b) IN (SELECT CAST(u.k1 AS int), ... FROM ROWS FROM (unnest($1), unnest($2)) AS u(k1, k2))"
 std::string Listed(const std::vector<Key>& keys) {
   std::vector<std::string> left;
   std::vector<std::string> casts;
@@ -68,10 +68,10 @@ std::string Listed(const std::vector<Key>& keys) {
   for (size_t i = 0; i < keys.size(); ++i) {
     left.push_back(keys[i].expression);
     casts.push_back(fmt::format("CAST(listed.k{} AS {})", i, keys[i].type));
-    arrays.push_back(fmt::format("${}", i + 1));
+    arrays.push_back(fmt::format("pg_catalog.unnest(${})", i + 1));
     names.push_back(fmt::format("k{}", i));
   }
-  return fmt::format("({}) IN (SELECT {} FROM pg_catalog.unnest({}) AS listed({}))",
+  return fmt::format("({}) IN (SELECT {} FROM ROWS FROM ({}) AS listed({}))",
                      fmt::join(left, ", "), fmt::join(casts, ", "), fmt::join(arrays, ", "),
                      fmt::join(names, ", "));
 }

@@ -119,7 +119,7 @@ void RegisterDebugKinds() { job::RegisterKind({"debug", Lead, Help}); }
 
 }  // namespace pg_cutover::entry
 
-// migrate.debug_job(steps, step_ms, fail_at, workers, throttle, target, sql)
+// migrate.debug_job(steps, step_ms, fail_at, workers, throttle, target, sql, source)
 PG_CUTOVER_FUNCTION(pg_cutover_debug_job) {
   namespace pg = pg_cutover::pg;
   const pg_cutover::entry::Arguments arguments(fcinfo);
@@ -132,6 +132,7 @@ PG_CUTOVER_FUNCTION(pg_cutover_debug_job) {
   job.workers = arguments.OptionalInt4(3).value_or(1);
   if (!arguments.IsNull(4)) job.throttle = pg::OutputText(JSONBOID, arguments.OptionalDatum(4));
   if (!arguments.IsNull(5)) job.source = job.target = arguments.Relation(5, "target");
+  if (!arguments.IsNull(7)) job.source = arguments.Relation(7, "source");
   return Int64GetDatum(pg_cutover::job::Create(std::move(job)));
 }
 

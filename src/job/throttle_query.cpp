@@ -1,7 +1,9 @@
 // The `query` of a throttle; see throttle_query.hpp.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
+#include <string_view>
 
 #include "job/throttle_query.hpp"
 #include "pg/call.hpp"
@@ -40,6 +42,28 @@ void ShowQuery(void* text) {
   }
 }
 
+[[noreturn]] void ReportSyntax(const std::string& text) {
+  const char* const source = text.c_str();
+  pg::Section([=] {
+    ErrorContextCallback callback;
+    callback.callback = ShowQuery;
+    callback.arg = const_cast<char*>(source);
+    callback.previous = error_context_stack;
+    error_context_stack = &callback;
+    (void)pg_parse_query(source);
+    error_context_stack = callback.previous;
+  });
+  Refuse("It cannot be parsed.");
+}
+
+bool LooksLikeStatement(const std::string& text) {
+  const size_t start = text.find_first_not_of(" \t\r\n(");
+  if (start == std::string::npos) return false;
+  for (const std::string_view word : {"select", "with", "values", "table"})
+    if (pg_strncasecmp(text.c_str() + start, word.data(), word.size()) == 0) return true;
+  return false;
+}
+
 Query* Analyze(RawStmt* statement, const char* text) {
   return pg::Section([=]() -> Query* {
     ErrorContextCallback callback;
@@ -67,19 +91,8 @@ std::string CanonicalQuery(const std::string& query) {
     text = fmt::format("SELECT ({}\n)", query);
     std::optional<pg::Error> ignored;
     statements = Parse(text, &ignored);
-    if (!statements) {
-      // Not a statement, not an expression: once more, for PostgreSQL's own report.
-      const char* const source = query.c_str();
-      pg::Section([=] {
-        ErrorContextCallback callback;
-        callback.callback = ShowQuery;
-        callback.arg = const_cast<char*>(source);
-        callback.previous = error_context_stack;
-        error_context_stack = &callback;
-        (void)pg_parse_query(source);
-        error_context_stack = callback.previous;
-      });
-    }
+    // Neither: once more, for PostgreSQL's own report of what it looks most like.
+    if (!statements) ReportSyntax(LooksLikeStatement(query) ? query : text);
   }
   if (list_length(*statements) != 1)
     Refuse(fmt::format("It has {} statements.", list_length(*statements)));
@@ -104,7 +117,9 @@ std::string CanonicalQuery(const std::string& query) {
                        std::string(pg::Call(format_type_be, type))));
   pg::GucScope settings;
   settings.Set("search_path", "pg_catalog, pg_temp");
-  return pg::Section([=] { return pg_get_querydef(const_cast<Query*>(analyzed), false); });
+  const std::string canonical =
+      pg::Section([=] { return pg_get_querydef(const_cast<Query*>(analyzed), false); });
+  return canonical.substr(std::min(canonical.find_first_not_of(' '), canonical.size()));
 }
 
 }  // namespace pg_cutover::job

@@ -93,6 +93,8 @@ class Resolver {
   }
 
   void AddRest() {
+    // For the quoting of names.
+    const CanonicalSettings settings;
     const TupleDesc columns = RelationGetDescr(target_);
     for (int i = 0; i < columns->natts; ++i) {
       const FormData_pg_attribute* const column = TupleDescAttr(columns, i);

@@ -75,7 +75,7 @@ std::string QualifiedIndex(const catalog::LinkRow& link, const DeferredObject& o
 
 BuildState IndexState(const catalog::LinkRow& link, const std::string& name) {
   pg::Spi spi;
-  const pg::Rows rows = spi.Query(
+  const pg::Rows rows = spi.Execute(
       "SELECT i.indisvalid AND i.indisready FROM pg_catalog.pg_index i "
       "JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid "
       "WHERE i.indrelid OPERATOR(pg_catalog.=) $1 "
@@ -88,7 +88,7 @@ BuildState IndexState(const catalog::LinkRow& link, const std::string& name) {
 // nullopt when there is no such constraint, else whether it is validated.
 std::optional<bool> ConstraintState(const catalog::LinkRow& link, const std::string& name) {
   pg::Spi spi;
-  const pg::Rows rows = spi.Query(
+  const pg::Rows rows = spi.Execute(
       "SELECT convalidated FROM pg_catalog.pg_constraint "
       "WHERE conrelid OPERATOR(pg_catalog.=) $1 "
       "AND conname OPERATOR(pg_catalog.=) $2::pg_catalog.name",
@@ -99,7 +99,7 @@ std::optional<bool> ConstraintState(const catalog::LinkRow& link, const std::str
 
 bool HasTrigger(const catalog::LinkRow& link, const std::string& name) {
   pg::Spi spi;
-  return !spi.Query(
+  return !spi.Execute(
                  "SELECT FROM pg_catalog.pg_trigger WHERE tgrelid OPERATOR(pg_catalog.=) $1 "
                  "AND tgname OPERATOR(pg_catalog.=) $2::pg_catalog.name",
                  {pg::Argument::ObjectId(link.target), pg::Argument::Text(name)})

@@ -216,6 +216,9 @@ Node* CoerceToCondition(const Origin& origin, Node* value) {
 std::string CanonicalText(Node* value, ::Relation source) {
   const CanonicalSettings settings;
   return pg::Section([=]() -> const char* {
+    const auto* const constant = reinterpret_cast<Const*>(value);
+    if (IsA(value, Const) && constant->constisnull && constant->consttype == UNKNOWNOID)
+      return "NULL";
     const Oid relation = RelationGetRelid(source);
     const char* const text =
         deparse_expression(value, deparse_context_for(kSourceAlias, relation), true, false);

@@ -68,15 +68,6 @@ bool AllMapped(const Resolution& resolution, const UniqueKey& key) {
   });
 }
 
-[[noreturn]] void RaiseNoTargetKey(::Relation target) {
-  const std::string name = pg::QualifiedName(RelationGetRelid(target));
-  pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            fmt::format("target {} has no key", name),
-            "A key is a primary key or a unique index that is valid, not deferrable, without "
-            "predicate and expressions, all of whose columns are NOT NULL.",
-            fmt::format("ALTER TABLE {} ADD PRIMARY KEY (...).", name));
-}
-
 void CheckGiven(::Relation target, const std::vector<std::string>& given) {
   if (given.empty())
     pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE, "key names no column", {},
@@ -106,7 +97,7 @@ UniqueKey ChosenTargetKey(const Resolution& resolution, ::Relation target,
               fmt::format("CREATE UNIQUE INDEX ON {} ({}), or leave key out to use the primary key.",
                           name, Quoted(*given)));
   }
-  if (usable.empty()) RaiseNoTargetKey(target);
+  if (usable.empty()) RaiseNoKey("target", target);
   for (const UniqueKey& key : usable)
     if (AllMapped(resolution, key)) return key;
   return usable.front();
@@ -178,11 +169,7 @@ Keys ChooseKeys(const Resolution& resolution, ::Relation source, ::Relation targ
   const std::vector<UniqueKey> usable = UsableKeys(source);
   if (usable.empty()) {
     if (source_key_optional) return keys;
-    const std::string name = pg::QualifiedName(RelationGetRelid(source));
-    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, fmt::format("source {} has no key", name),
-              "A key is a primary key or a unique index that is valid, not deferrable, without "
-              "predicate and expressions, all of whose columns are NOT NULL.",
-              fmt::format("ALTER TABLE {} ADD PRIMARY KEY (...).", name));
+    RaiseNoKey("source", source);
   }
   const std::vector<AttrNumber> kept = KeptColumns(resolution, target_key);
   for (const UniqueKey& key : usable) {
@@ -193,6 +180,14 @@ Keys ChooseKeys(const Resolution& resolution, ::Relation source, ::Relation targ
   }
   keys.source = Names(source, usable.front());
   return keys;
+}
+
+void RaiseNoKey(const char* role, ::Relation relation) {
+  const std::string name = pg::QualifiedName(RelationGetRelid(relation));
+  pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, fmt::format("{} {} has no key", role, name),
+            "A key is a primary key or a unique index that is valid, not deferrable, without "
+            "predicate and expressions, all of whose columns are NOT NULL.",
+            fmt::format("ALTER TABLE {} ADD PRIMARY KEY (...).", name));
 }
 
 Oid KeyIndex(::Relation target, const std::vector<std::string>& columns) {

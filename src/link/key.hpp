@@ -36,6 +36,9 @@ std::vector<UniqueKey> UsableKeys(::Relation relation);
 Keys ChooseKeys(const Resolution& resolution, ::Relation source, ::Relation target,
                 const std::optional<std::vector<std::string>>& given, bool source_key_optional);
 
+// `role`: "source" or "target".
+[[noreturn]] void RaiseNoKey(const char* role, ::Relation relation);
+
 // The index of the target that enforces these key columns; InvalidOid when there is none (any more).
 Oid KeyIndex(::Relation target, const std::vector<std::string>& columns);
 

@@ -31,7 +31,7 @@ constexpr size_t kLongestSuffix = 40;
 
 bool HasPrimaryKey(Oid table) {
   pg::Spi spi;
-  return !spi.Query("SELECT FROM pg_constraint WHERE conrelid = $1 AND contype = 'p'",
+  return !spi.Execute("SELECT FROM pg_constraint WHERE conrelid = $1 AND contype = 'p'",
                     {pg::Argument::ObjectId(table)})
               .empty();
 }
@@ -61,7 +61,7 @@ std::string Retargeter::FreeName(const std::string& source_name) const {
 
 std::vector<Retargeter::SourceIndex> Retargeter::SourceIndexes() const {
   pg::Spi spi;
-  const pg::Rows rows = spi.Query(kIndexes, {pg::Argument::ObjectId(source_)});
+  const pg::Rows rows = spi.Execute(kIndexes, {pg::Argument::ObjectId(source_)});
   std::vector<SourceIndex> indexes;
   for (uint64_t row = 0; row < rows.size(); ++row)
     indexes.push_back({rows.ObjectId(row, 1).value(), rows.ObjectId(row, 2).value(),
@@ -124,14 +124,14 @@ void Retargeter::CopyComments(const SourceIndex& index, const std::string& name)
       fmt::format("{}.{}", pg::QuoteIdentifier(schema), pg::QuoteIdentifier(name));
   pg::Spi spi;
   const pg::Rows comments =
-      spi.Query("SELECT obj_description($1, 'pg_class'), obj_description($2, 'pg_constraint')",
+      spi.Execute("SELECT obj_description($1, 'pg_class'), obj_description($2, 'pg_constraint')",
                 {pg::Argument::ObjectId(index.index), pg::Argument::ObjectId(index.constraint)});
   if (const auto comment = comments.Text(0, 1))
     spi.Execute(fmt::format("COMMENT ON INDEX {} IS {}", clone, pg::QuoteLiteral(*comment)));
   if (const auto comment = comments.Text(0, 2))
     spi.Execute(fmt::format("COMMENT ON CONSTRAINT {} ON {} IS {}", pg::QuoteIdentifier(name),
                             pg::QualifiedName(shadow_), pg::QuoteLiteral(*comment)));
-  const pg::Rows targets = spi.Query(
+  const pg::Rows targets = spi.Execute(
       "SELECT attnum::integer, attstattarget::integer FROM pg_attribute "
       "WHERE attrelid = $1 AND attstattarget >= 0 ORDER BY attnum",
       {pg::Argument::ObjectId(index.index)});
@@ -155,19 +155,20 @@ void Retargeter::CloneIndexes(Oid except) {
   for (const SourceIndex& index : SourceIndexes()) {
     if (index.index == except) continue;
     if (index.type == "p" && HasPrimaryKey(shadow_)) {
-      vanished_.push_back(index.name);
+      left_out_.push_back(index.name);
       continue;
     }
     if (index.unique || index.type == "x") {
-      if (!Clone(index)) vanished_.push_back(index.name);
+      if (!Clone(index)) left_out_.push_back(index.name);
       continue;
     }
     // An index that only speeds up reading must not stand in the way of a new type.
     try {
       bool made = false;
       pg::InSubtransaction([&] { made = Clone(index); });
-      if (!made) vanished_.push_back(index.name);
+      if (!made) left_out_.push_back(index.name);
     } catch (const pg::Error& error) {
+      left_out_.push_back(index.name);
       pg::Warning(fmt::format("index \"{}\" is left out", index.name), error.info().message,
                   "Create one that fits the new columns after the copy.");
     }

@@ -2,6 +2,8 @@
 //
 // Indexes, unique and exclusion constraints are made on the empty shadow for real: that shows that they
 // can be built there, and lets PostgreSQL write their definitions. TakeOff then turns them into deferred objects.
+// All look-ups here and in TakeOff go through Spi::Execute: Spi::Query would not see what this
+// statement has just made.
 #pragma once
 
 #include <map>
@@ -33,8 +35,8 @@ class Retargeter {
 
   // The name that a cloned object takes at the swap, by the name it has now.
   const std::map<std::string, std::string>& after_names() const { return after_names_; }
-  // What could not be made because the alterations dropped a column it needs.
-  const std::vector<std::string>& vanished() const { return vanished_; }
+  // What the alterations leave no room for: it needs a dropped column, or does not fit a new type.
+  const std::vector<std::string>& left_out() const { return left_out_; }
 
  private:
   struct SourceIndex {
@@ -60,7 +62,7 @@ class Retargeter {
   const Oid shadow_;
   const Lineage& lineage_;
   std::map<std::string, std::string> after_names_;
-  mutable std::vector<std::string> vanished_;
+  mutable std::vector<std::string> left_out_;
 };
 
 }  // namespace pg_cutover::link

@@ -57,7 +57,7 @@ std::string QuotedList(const std::vector<std::string>& names) {
 
 std::vector<catalog::DeferredObject> Retargeter::ForeignKeys() const {
   pg::Spi spi;
-  const pg::Rows rows = spi.Query(kForeignKeys, {pg::Argument::ObjectId(source_)});
+  const pg::Rows rows = spi.Execute(kForeignKeys, {pg::Argument::ObjectId(source_)});
   std::vector<catalog::DeferredObject> objects;
   for (uint64_t row = 0; row < rows.size(); ++row) {
     catalog::DeferredObject object;
@@ -70,7 +70,7 @@ std::vector<catalog::DeferredObject> Retargeter::ForeignKeys() const {
         to_itself ? Columns(rows.TextArray(row, 5)) : QuotedList(rows.TextArray(row, 5));
     const std::optional<std::string> set_columns = Columns(rows.TextArray(row, 6));
     if (!columns || !keys || !set_columns) {
-      vanished_.push_back(object.name);
+      left_out_.push_back(object.name);
       continue;
     }
     object.definition = fmt::format(
@@ -97,7 +97,7 @@ std::optional<catalog::DeferredObject> Retargeter::MakeTrigger(Oid trigger,
   const OriginScope scope(origin);
   pg::Spi spi;
   const std::string definition =
-      spi.Query("SELECT pg_get_triggerdef($1)", {pg::Argument::ObjectId(trigger)})
+      spi.Execute("SELECT pg_get_triggerdef($1)", {pg::Argument::ObjectId(trigger)})
           .Text(0, 1)
           .value();
   auto* const statement = reinterpret_cast<CreateTrigStmt*>(ParseStatement(definition));
@@ -107,7 +107,7 @@ std::optional<catalog::DeferredObject> Retargeter::MakeTrigger(Oid trigger,
   catalog::DeferredObject object;
   object.kind = catalog::DeferredKind::kTrigger;
   object.name = name;
-  object.definition = spi.Query("SELECT pg_get_triggerdef(oid) FROM pg_trigger "
+  object.definition = spi.Execute("SELECT pg_get_triggerdef(oid) FROM pg_trigger "
                                 "WHERE tgrelid = $1 AND tgname = $2::name",
                                 {pg::Argument::ObjectId(shadow_), pg::Argument::Text(name)})
                           .Text(0, 1)
@@ -127,7 +127,7 @@ std::vector<catalog::DeferredObject> Retargeter::Triggers() {
   std::vector<Found> found;
   {
     pg::Spi spi;
-    const pg::Rows rows = spi.Query(kTriggers, {pg::Argument::ObjectId(source_)});
+    const pg::Rows rows = spi.Execute(kTriggers, {pg::Argument::ObjectId(source_)});
     for (uint64_t row = 0; row < rows.size(); ++row)
       found.push_back({rows.ObjectId(row, 1).value(), rows.Text(row, 2).value(),
                        rows.Text(row, 3).value(), rows.Text(row, 4)});
@@ -136,7 +136,7 @@ std::vector<catalog::DeferredObject> Retargeter::Triggers() {
   for (const Found& source : found) {
     std::optional<catalog::DeferredObject> object = MakeTrigger(source.trigger, source.name);
     if (!object) {
-      vanished_.push_back(source.name);
+      left_out_.push_back(source.name);
       continue;
     }
     const std::string name = pg::QuoteIdentifier(source.name);

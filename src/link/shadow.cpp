@@ -35,30 +35,46 @@ void CheckRelation(::Relation source) {
     RaiseUnsyncable(RelationGetRelid(source), *refusal);
 }
 
-bool HasUsableKey(Oid relation) {
+bool HasPrimaryKey(Oid relation) {
   const pg::OpenRelation open(relation, AccessShareLock);
-  return !UsableKeys(open.get()).empty();
+  const std::vector<UniqueKey> keys = UsableKeys(open.get());
+  return !keys.empty() && keys.front().primary;
 }
 
-// The source's key index, or InvalidOid where the alterations made another key.
-Oid KeyToClone(::Relation source, Oid shadow) {
+// Makes the source's key on the shadow, unless the alterations brought a primary key of their own.
+// Returns the index that was cloned, or InvalidOid.
+Oid CloneKey(::Relation source, Oid shadow, Retargeter& retargeter) {
+  if (HasPrimaryKey(shadow)) return InvalidOid;
   const std::vector<UniqueKey> keys = UsableKeys(source);
-  if (HasUsableKey(shadow)) return InvalidOid;
-  if (!keys.empty()) return keys.front().index;
-  const std::string name = pg::QualifiedName(RelationGetRelid(source));
-  pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, fmt::format("source {} has no key", name),
-            "A key is a primary key or a unique index that is valid, not deferrable, without "
-            "predicate and expressions, all of whose columns are NOT NULL.",
-            fmt::format("ALTER TABLE {} ADD PRIMARY KEY (...).", name));
+  if (keys.empty()) RaiseNoKey("source", source);
+  const CanonicalSettings settings;
+  retargeter.CloneKey(keys.front().index);
+  return keys.front().index;
 }
 
-int64_t LinkShadow(const ShadowRequest& request, Oid shadow, const Lineage& lineage) {
+// The columns of the shadow's key: the cloned one, else its primary key.
+std::optional<std::vector<std::string>> KeyColumns(::Relation source, Oid cloned_key,
+                                                   const Lineage& lineage) {
+  if (!OidIsValid(cloned_key)) return std::nullopt;
+  const UniqueKey key = UsableKeys(source).front();
+  std::vector<std::string> columns;
+  for (const AttrNumber column : key.columns)
+    columns.push_back(
+        lineage
+            .NameOf(NameStr(TupleDescAttr(RelationGetDescr(source), column - 1)->attname))
+            .value());
+  return columns;
+}
+
+int64_t LinkShadow(const ShadowRequest& request, Oid shadow, const Lineage& lineage,
+                   std::optional<std::vector<std::string>> key) {
   Request link;
   link.source = request.source;
   link.target = shadow;
   link.columns = request.columns;
   link.filter = request.filter;
   link.migration = request.migration;
+  link.key = std::move(key);
   link.created_target = true;
   link.inherited = lineage.Inherited();
   return Create(link);
@@ -100,13 +116,15 @@ void Defer(const catalog::LinkRow& link, Retargeter& retargeter, Oid cloned_key)
     object.link = link.id;
     catalog::InsertDeferredObject(object);
   }
-  if (!retargeter.vanished().empty())
-    pg::Notice(fmt::format("{} will not be made for {}", fmt::join(retargeter.vanished(), ", "),
-                           pg::QualifiedName(link.target)),
-               "The alterations drop a column that is needed, or replace the primary key.");
+  if (!retargeter.left_out().empty())
+    pg::Notice(fmt::format("left out of {}: {}", pg::QualifiedName(link.target),
+                           fmt::join(retargeter.left_out(), ", ")),
+               "The alterations drop a column that they need, change its type, or replace the "
+               "primary key.");
 }
 
-void Record(const ShadowRequest& request, const catalog::LinkRow& link) {
+void Record(const ShadowRequest& request, const catalog::LinkRow& link,
+            const std::vector<std::string>& left_out) {
   catalog::Event event;
   event.kind = "shadow";
   event.message = fmt::format("created {} like {}", pg::QualifiedName(link.target),
@@ -115,7 +133,8 @@ void Record(const ShadowRequest& request, const catalog::LinkRow& link) {
   event.link = link.id;
   event.source = link.source;
   event.target = link.target;
-  event.details = fmt::format("{{\"alterations\": {}}}", JsonArray(request.alterations));
+  event.details = fmt::format("{{\"alterations\": {}, \"left_out\": {}}}",
+                              JsonArray(request.alterations), JsonArray(left_out));
   event.inverse = fmt::format(
       "SELECT migrate_unlink({}, {}); DROP TABLE {}",
       pg::QuoteLiteral(pg::QualifiedName(link.source)),
@@ -137,14 +156,11 @@ Oid CreateShadow(const ShadowRequest& request) {
   for (const std::string& alteration : request.alterations) lineage.Apply(++number, alteration);
 
   Retargeter retargeter(request.source, shadow, lineage);
-  const Oid key = KeyToClone(source.get(), shadow);
-  if (OidIsValid(key)) {
-    const CanonicalSettings settings;
-    retargeter.CloneKey(key);
-  }
-  const catalog::LinkRow link = catalog::LoadLink(LinkShadow(request, shadow, lineage));
+  const Oid key = CloneKey(source.get(), shadow, retargeter);
+  const catalog::LinkRow link = catalog::LoadLink(
+      LinkShadow(request, shadow, lineage, KeyColumns(source.get(), key, lineage)));
   Defer(link, retargeter, key);
-  Record(request, link);
+  Record(request, link, retargeter.left_out());
   return shadow;
 }
 

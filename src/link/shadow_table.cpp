@@ -25,7 +25,7 @@ std::string CreateStatement(pg::Spi& spi, ::Relation source, const ShadowName& n
       fmt::format("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES) USING {}",
                   Qualified(name), pg::QualifiedName(id),
                   pg::QuoteIdentifier(pg::Call(get_am_name, source->rd_rel->relam)));
-  const pg::Rows options = spi.Query(
+  const pg::Rows options = spi.Execute(
       "SELECT p.prefix || quote_ident(o.option_name), o.option_value FROM pg_class c "
       "LEFT JOIN pg_class t ON t.oid = c.reltoastrelid "
       "CROSS JOIN LATERAL (VALUES ('', c.reloptions), ('toast.', t.reloptions)) AS p (prefix, options) "
@@ -37,7 +37,7 @@ std::string CreateStatement(pg::Spi& spi, ::Relation source, const ShadowName& n
                         pg::QuoteLiteral(options.Text(row, 2).value_or("true")));
   if (!list.empty()) statement += fmt::format(" WITH ({})", list);
   // Spelled out also for the database's default: default_tablespace must not decide.
-  const pg::Rows tablespace = spi.Query(
+  const pg::Rows tablespace = spi.Execute(
       "SELECT t.spcname FROM pg_tablespace t JOIN pg_database d ON d.datname = current_database() "
       "WHERE t.oid = coalesce(nullif($1, 0::oid), d.dattablespace)",
       {pg::Argument::ObjectId(source->rd_rel->reltablespace)});
@@ -47,7 +47,7 @@ std::string CreateStatement(pg::Spi& spi, ::Relation source, const ShadowName& n
 
 // What LIKE leaves out.
 void CopySettings(pg::Spi& spi, Oid source, const std::string& shadow) {
-  const pg::Rows columns = spi.Query(
+  const pg::Rows columns = spi.Execute(
       "SELECT quote_ident(a.attname), CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::integer END, "
       "  (SELECT string_agg(quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), ', ') "
       "     FROM pg_options_to_table(a.attoptions) AS o) "
@@ -62,7 +62,7 @@ void CopySettings(pg::Spi& spi, Oid source, const std::string& shadow) {
     if (const auto options = columns.Text(row, 3))
       spi.Execute(fmt::format("{}({})", column, *options));
   }
-  const pg::Rows comment = spi.Query("SELECT obj_description($1, 'pg_class')",
+  const pg::Rows comment = spi.Execute("SELECT obj_description($1, 'pg_class')",
                                      {pg::Argument::ObjectId(source)});
   if (const auto text = comment.Text(0, 1))
     spi.Execute(fmt::format("COMMENT ON TABLE {} IS {}", shadow, pg::QuoteLiteral(*text)));

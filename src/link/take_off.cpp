@@ -60,7 +60,7 @@ class Collector {
 
  private:
   void CollectIndexes(Oid key_index) {
-    const pg::Rows rows = spi_.Query(kIndexes, {pg::Argument::ObjectId(link_.target),
+    const pg::Rows rows = spi_.Execute(kIndexes, {pg::Argument::ObjectId(link_.target),
                                                 pg::Argument::ObjectId(key_index),
                                                 pg::Argument::Bool(rules_.exclusion_constraints)});
     for (uint64_t row = 0; row < rows.size(); ++row) {
@@ -88,7 +88,7 @@ class Collector {
     object.kind = DeferredKind::kConstraint;
     if (type == "x") {
       const pg::Rows rows =
-          spi_.Query("SELECT pg_get_constraintdef($1)", {pg::Argument::ObjectId(constraint)});
+          spi_.Execute("SELECT pg_get_constraintdef($1)", {pg::Argument::ObjectId(constraint)});
       object.definition = rows.Text(0, 1).value();
       return;
     }
@@ -99,7 +99,7 @@ class Collector {
   }
 
   void CollectForeignKeys() {
-    const pg::Rows rows = spi_.Query(kForeignKeys, {pg::Argument::ObjectId(link_.target)});
+    const pg::Rows rows = spi_.Execute(kForeignKeys, {pg::Argument::ObjectId(link_.target)});
     for (uint64_t row = 0; row < rows.size(); ++row) {
       DeferredObject object = Named(rows.Text(row, 2).value());
       object.kind = DeferredKind::kForeignKey;
@@ -125,7 +125,7 @@ class Collector {
   }
 
   void AddStatistics(DeferredObject& object, Oid index, const std::string& qualified) {
-    const pg::Rows rows = spi_.Query(
+    const pg::Rows rows = spi_.Execute(
         "SELECT attnum::integer, attstattarget::integer FROM pg_attribute "
         "WHERE attrelid = $1 AND attstattarget >= 0 ORDER BY attnum",
         {pg::Argument::ObjectId(index)});
