@@ -1,5 +1,9 @@
 -- What a mapping is stored as: every name qualified, every column as source.column, nothing of the
 -- session that gave it.
+SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS pg_cutover CASCADE;
+CREATE EXTENSION pg_cutover;
+RESET client_min_messages;
 \pset format unaligned
 \pset tuples_only on
 CREATE SCHEMA mapping;

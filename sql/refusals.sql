@@ -1,4 +1,8 @@
 -- What migrate_link refuses: each with its own SQLSTATE, reason and way out.
+SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS pg_cutover CASCADE;
+CREATE EXTENSION pg_cutover;
+RESET client_min_messages;
 \pset format unaligned
 \pset tuples_only on
 CREATE SCHEMA refusals;

@@ -44,7 +44,9 @@ LinkRow ReadLink(const pg::Rows& rows, uint64_t row) {
 
 constexpr const char* kKindNames[] = {"index", "constraint", "foreign_key", "trigger"};
 
-std::string KindName(DeferredKind kind) { return kKindNames[static_cast<int>(kind)]; }
+std::string KindName(DeferredKind kind) {
+  return kKindNames[static_cast<int>(kind)];
+}
 
 DeferredKind KindFromName(const std::string& name) {
   if (name == "index") return DeferredKind::kIndex;
@@ -69,7 +71,8 @@ int64_t InsertLink(const LinkRow& row) {
         "ON CONFLICT (name) DO NOTHING",
         {pg::Argument::Text(row.migration), pg::Argument::ObjectId(row.created_by)});
   const pg::Rows rows = scope.Execute(
-      "INSERT INTO migrate.link (source, target, columns, filter, mapping, source_filter, target_key, "
+      "INSERT INTO migrate.link (source, target, columns, filter, mapping, source_filter, "
+      "target_key, "
       "source_key, owner, sync_refusal, created_target, migration, created_by) "
       "SELECT $1, $2, $3::pg_catalog.jsonb, $4, "
       "(SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('column', m.c, "
@@ -99,9 +102,9 @@ std::optional<LinkRow> FindLink(Oid source, Oid target) {
 
 LinkRow LoadLink(int64_t id) {
   Scope scope;
-  const pg::Rows rows = scope.Execute(
-      fmt::format("SELECT {} FROM migrate.link l WHERE l.id = $1", kLinkColumns),
-      {pg::Argument::Int8(id)});
+  const pg::Rows rows =
+      scope.Execute(fmt::format("SELECT {} FROM migrate.link l WHERE l.id = $1", kLinkColumns),
+                    {pg::Argument::Int8(id)});
   if (rows.empty())
     pg::Raise(ERRCODE_UNDEFINED_OBJECT, fmt::format("link {} does not exist (any more)", id));
   return ReadLink(rows, 0);
@@ -110,11 +113,13 @@ LinkRow LoadLink(int64_t id) {
 std::vector<LinkRow> LinksOf(Oid relation) {
   Scope scope;
   const pg::Rows rows = scope.Execute(
-      fmt::format("SELECT {} FROM migrate.link l WHERE l.source = $1 OR l.target = $1 ORDER BY l.id",
-                  kLinkColumns),
+      fmt::format(
+          "SELECT {} FROM migrate.link l WHERE l.source = $1 OR l.target = $1 ORDER BY l.id",
+          kLinkColumns),
       {pg::Argument::RegClass(relation)});
   std::vector<LinkRow> links;
-  for (uint64_t row = 0; row < rows.size(); ++row) links.push_back(ReadLink(rows, row));
+  for (uint64_t row = 0; row < rows.size(); ++row)
+    links.push_back(ReadLink(rows, row));
   return links;
 }
 
@@ -139,7 +144,8 @@ void InsertDeferredObject(const DeferredObject& object) {
 
 std::vector<DeferredObject> DeferredObjects(int64_t link, bool pending_only) {
   Scope scope;
-  // By kind first: foreign keys may need a unique constraint of the table itself, triggers come last.
+  // By kind first: foreign keys may need a unique constraint of the table itself, triggers come
+  // last.
   const pg::Rows rows = scope.Execute(
       "SELECT d.position, d.kind, d.name, d.definition, d.index_name, d.constraint_clause, "
       "d.afterwards, d.after_name, d.from_target, d.built_at IS NOT NULL "

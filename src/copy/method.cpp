@@ -77,6 +77,8 @@ MethodChoice ChooseMethod(const catalog::LinkRow& link, const std::string& reque
       choice.obstacles.push_back(rows.Text(i, 2).value_or(""));
   }
   if (link::HasSubquery(link)) choice.obstacles.push_back("the mapping contains a subquery");
+  if (choice.obstacles.empty() && link.source_key.empty())
+    choice.obstacles.push_back("the source has no key by which busy rows could be looked up again");
   if (requested == "direct" && !choice.obstacles.empty())
     pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED, "the direct method cannot copy this link",
               fmt::format("{}.", fmt::join(choice.obstacles, "; ")),

@@ -110,7 +110,7 @@ int Recover() {
   for (const JobState state : {JobState::kQueued, JobState::kRunning}) {
     for (const int64_t id : catalog::JobsIn(state)) {
       const std::optional<catalog::JobRow> job = catalog::FindJob(id);
-      if (job && MayControl(*job) && RecoverJob(*job)) ++launched;
+      if (job && MayControl(*job) && RecoverJob(*job) == Recovery::kLaunched) ++launched;
     }
   }
   return launched;

@@ -22,36 +22,41 @@ bool PausedAsStranger(const catalog::JobRow& job) {
   return true;
 }
 
-bool RecoverJob(const catalog::JobRow& job) {
-  if (!core::WantsWorker(job.state) || LaunchPending(job.id) || HasLeader(job.id)) return false;
-  if (PausedAsStranger(job)) return false;
+Recovery RecoverJob(const catalog::JobRow& job) {
+  if (!core::WantsWorker(job.state) || LaunchPending(job.id) || HasLeader(job.id))
+    return Recovery::kNotNeeded;
+  if (PausedAsStranger(job)) return Recovery::kNotNeeded;
   if (const std::optional<pg::ErrorInfo> problem = RightsProblem(job)) {
     (void)catalog::FailJob(job.id, job.state, *problem);
-    return false;
+    return Recovery::kNotNeeded;
   }
   if (!MayStartJobs()) {
     catalog::SetWaitingFor(job.id, "pg_cutover.start_jobs is off");
-    return false;
+    return Recovery::kNotNeeded;
   }
-  if (LaunchLeader(job.id, job.login_role)) return true;
+  if (LaunchLeader(job.id, job.login_role)) return Recovery::kLaunched;
   catalog::SetWaitingFor(job.id, NoSlotReason());
-  return false;
+  return Recovery::kNoSlot;
 }
 
-void RecoverJobs(const std::vector<core::JobState>& states) {
-  for (const core::JobState state : states) {
+std::vector<catalog::JobRow> RecoverJobs() {
+  std::vector<catalog::JobRow> without_slot;
+  for (const core::JobState state : {core::JobState::kQueued, core::JobState::kRunning}) {
     for (const int64_t id : pg::InTransaction([&] { return catalog::JobsIn(state); })) {
       try {
-        pg::InTransaction([&] {
-          const std::optional<catalog::JobRow> job = catalog::FindJob(id);
-          if (job) (void)RecoverJob(*job);
+        std::optional<catalog::JobRow> job;
+        const Recovery recovery = pg::InTransaction([&] {
+          job = catalog::FindJob(id);
+          return job ? RecoverJob(*job) : Recovery::kNotNeeded;
         });
+        if (recovery == Recovery::kNoSlot) without_slot.push_back(std::move(*job));
       } catch (const pg::Error& error) {
         // Somebody is at this job; the others are to have their turn.
         pg::Log(fmt::format("pg_cutover: job {} was not looked at: {}", id, error.info().message));
       }
     }
   }
+  return without_slot;
 }
 
 }  // namespace pg_cutover::job

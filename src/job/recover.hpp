@@ -11,17 +11,19 @@
 
 namespace pg_cutover::job {
 
+enum class Recovery { kNotNeeded, kLaunched, kNoSlot };
+
 // In the caller's transaction. Gives the job a worker, or says in its row why it cannot have one:
-// fails it where its rights are gone, pauses it where it belongs to another database. Returns whether
-// a worker was launched. One that was launched before and has not come up yet makes no difference:
-// the second one leaves.
-bool RecoverJob(const catalog::JobRow& job);
+// fails it where its rights are gone, pauses it where it belongs to another database. A worker that
+// was launched before and has not come up yet makes no difference: the second one leaves.
+Recovery RecoverJob(const catalog::JobRow& job);
 
 // Pauses a job that belongs to another database (restored from a dump, or a copy of the database): only
 // in the original may it go on by itself. Returns whether it does.
 bool PausedAsStranger(const catalog::JobRow& job);
 
-// The same for all jobs in these states, each in a transaction of its own. For workers.
-void RecoverJobs(const std::vector<core::JobState>& states);
+// The same for all queued and running jobs, each in a transaction of its own. For workers. Returns
+// those for which there was no slot, oldest first.
+std::vector<catalog::JobRow> RecoverJobs();
 
 }  // namespace pg_cutover::job

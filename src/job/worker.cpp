@@ -22,19 +22,17 @@ namespace pg_cutover::job {
 // One process's work on one job.
 class Worker {
  public:
-  explicit Worker(const WorkerOrder& order) : order_(order) {}
+  Worker(const WorkerOrder& order, pg_tz* zone) : order_(order), zone_(zone) {}
 
-  void Run() {
-    ConnectWorker(order_.database, order_.login_role);
-    // What the role sees by default, before it is pinned.
-    zone_ = session_timezone;
-    if (!Lock()) return;
+  // Returns the job to go on with, if any.
+  std::optional<int64_t> Run() {
+    if (!Lock()) return std::nullopt;
     WithFailureReported([&] {
       pg::DebugPoint("job_connected");
       if (!Admit()) return;
       Work();
     });
-    Leave();
+    return Leave();
   }
 
  private:
@@ -54,7 +52,6 @@ class Worker {
   // says that the job runs.
   bool Admit() {
     return Retry([&]() -> bool {
-      PinWorkerSettings();
       if (!catalog::ExtensionInstalled()) return false;
       std::optional<catalog::JobRow> job =
           leading() ? catalog::LockJob(order_.job) : catalog::FindJob(order_.job);
@@ -147,20 +144,18 @@ class Worker {
                           pg::SqlStateText(failure.sqlstate)));
   }
 
-  void Leave() {
-    try {
-      pg::InTransaction([&] {
-        if (catalog::ExtensionInstalled()) catalog::CloseCursor(order_.job, order_.worker);
-      });
-      if (!leading()) return;
-      // Its own job is among those it looks at: it may have been paused and resumed while this worker
-      // still held the lock.
-      UnlockJob(order_.job);
-      if (pg::InTransaction([] { return catalog::ExtensionInstalled(); }))
-        RecoverJobs({core::JobState::kQueued});
-    } catch (const pg::Error& error) {
-      pg::Log(fmt::format("pg_cutover: {}", error.info().message));
-    }
+  std::optional<int64_t> Leave() {
+    pg::InTransaction([&] {
+      if (catalog::ExtensionInstalled()) catalog::CloseCursor(order_.job, order_.worker);
+    });
+    if (!leading()) return std::nullopt;
+    // Its own job is among those it looks at: it may have been paused and resumed while this worker
+    // still held the lock.
+    UnlockJob(order_.job);
+    if (!pg::InTransaction([] { return catalog::ExtensionInstalled(); })) return std::nullopt;
+    for (const catalog::JobRow& job : RecoverJobs())
+      if (job.login_role == order_.login_role) return job.id;
+    return std::nullopt;
   }
 
   // `body` in a transaction, again while somebody holds the job's row.
@@ -180,22 +175,47 @@ class Worker {
   }
 
   const WorkerOrder order_;
-  pg_tz* zone_ = nullptr;
+  pg_tz* const zone_;
   const Kind* kind_ = nullptr;
   catalog::JobRow row_;
 };
 
-void RunJobWorker() { Worker(ReadOrder()).Run(); }
+namespace {
 
-void RunScout() {
-  ConnectWorker(DatumGetObjectId(MyBgworkerEntry->bgw_main_arg), InvalidOid);
+void RunJobs(WorkerOrder order, pg_tz* zone) {
+  while (const std::optional<int64_t> next = Worker(order, zone).Run()) order.job = *next;
+}
+
+// What goes wrong beside the jobs themselves is logged, and the worker leaves for good.
+template <class Body>
+void LogFailure(Body&& body) {
   try {
-    pg::InTransaction(PinWorkerSettings);
-    if (pg::InTransaction([] { return catalog::ExtensionInstalled(); }))
-      RecoverJobs({core::JobState::kQueued, core::JobState::kRunning});
+    body();
   } catch (const pg::Error& error) {
     pg::Log(fmt::format("pg_cutover: {}", error.info().message));
   }
+}
+
+}  // namespace
+
+void RunJobWorker() {
+  const WorkerOrder order = ReadOrder();
+  ConnectWorker(order.database, order.login_role);
+  // What the role sees by default, before it is pinned.
+  pg_tz* const zone = session_timezone;
+  LogFailure([&] {
+    // A transaction of its own: some settings count from the next one on.
+    pg::InTransaction(PinWorkerSettings);
+    RunJobs(order, zone);
+  });
+}
+
+void RunScout() {
+  ConnectWorker(DatumGetObjectId(MyBgworkerEntry->bgw_main_arg), InvalidOid);
+  LogFailure([] {
+    pg::InTransaction(PinWorkerSettings);
+    if (pg::InTransaction([] { return catalog::ExtensionInstalled(); })) (void)RecoverJobs();
+  });
 }
 
 }  // namespace pg_cutover::job

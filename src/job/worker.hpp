@@ -9,10 +9,12 @@
 //   run        the kind's body
 //   end        running -> succeeded, or failed with the error in all its parts; the state is left alone
 //              when somebody else has changed it meanwhile, or the extension is gone
-//   pass by    a slot is free now: other queued jobs may have waited for it
+//   pass by    other jobs may have waited for a slot. This worker still occupies its own, so it takes
+//              one of the same login role on itself; the others wait for the next one to pass by
 //
 // Leaving by exit code 0 ends the worker's registration. Terminated or crashed it is started again by
-// the postmaster and comes to a job that is still running: the body continues from the cursor.
+// the postmaster and comes to a job that is still running: the body continues from the cursor. An
+// error never ends the worker in this way, or it would come back every five seconds to fail again.
 #pragma once
 
 namespace pg_cutover::job {

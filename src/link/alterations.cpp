@@ -82,11 +82,11 @@ void Lineage::Apply(int number, const std::string& action) {
                       fmt::format("ALTER TABLE {} {}", pg::QualifiedName(shadow_), action)};
   const List* commands = NIL;
   if (!ParseAlteration(origin, &commands))
-    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
-              fmt::format("alteration {} is not a change of columns or constraints", number),
-              action,
-              "Write what follows ALTER TABLE <name>: ADD, DROP, ALTER or RENAME COLUMN, ADD, DROP or "
-              "RENAME CONSTRAINT, SET or RESET (...); do anything else to the new table afterwards.");
+    pg::Raise(
+        ERRCODE_FEATURE_NOT_SUPPORTED,
+        fmt::format("alteration {} is not a change of columns or constraints", number), action,
+        "Write what follows ALTER TABLE <name>: ADD, DROP, ALTER or RENAME COLUMN, ADD, DROP or "
+        "RENAME CONSTRAINT, SET or RESET (...); do anything else to the new table afterwards.");
   NoteTypeChanges(origin, commands);
   const OriginScope scope(origin);
   pg::Spi spi;
@@ -100,8 +100,8 @@ void Lineage::NoteTypeChanges(const Origin& origin, const List* commands) {
   for (int i = 0; i < list_length(commands); ++i) {
     const auto* const command = static_cast<const AlterTableCmd*>(list_nth(commands, i));
     if (command->subtype != AT_AlterColumnType) continue;
-    const AttrNumber column = pg::Section(
-        [&, relation = shadow_] { return get_attnum(relation, command->name); });
+    const AttrNumber column =
+        pg::Section([&, relation = shadow_] { return get_attnum(relation, command->name); });
     const auto found = ancestors_.find(column);
     if (found == ancestors_.end()) continue;
     if (found->second.type_changed)
@@ -120,7 +120,9 @@ void Lineage::NoteTypeChanges(const Origin& origin, const List* commands) {
 
 std::string Lineage::UsingOverSource(const Origin& origin, Node* raw, ::Relation shadow) const {
   auto* const copy = static_cast<Node*>(pg::Call(copyObjectImpl, static_cast<const void*>(raw)));
-  Node* const value = AnalyseExpression(origin, copy, shadow);
+  const OriginScope scope(origin);
+  const Origin clause{"USING clause", origin.text};
+  Node* const value = AnalyseExpression(clause, copy, shadow);
   const Bitmapset* const used = UsedColumns(value);
   if (bms_is_member(-FirstLowInvalidHeapAttributeNumber, used))
     pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED, "USING must not refer to the whole row", origin.what,
@@ -132,15 +134,17 @@ std::string Lineage::UsingOverSource(const Origin& origin, Node* raw, ::Relation
     const bool plain = found != ancestors_.end() && !found->second.type_changed;
     if (plain) numbers[i] = found->second.source;
     if (plain || !bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, used)) continue;
-    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
-              fmt::format("USING refers to column \"{}\", which an earlier alteration added or changed",
-                          ColumnName(shadow, static_cast<AttrNumber>(i + 1))),
-              origin.what, "Give the column's expression over the source in the parameter columns.");
+    pg::Raise(
+        ERRCODE_FEATURE_NOT_SUPPORTED,
+        fmt::format("USING refers to column \"{}\", which an earlier alteration added or changed",
+                    ColumnName(shadow, static_cast<AttrNumber>(i + 1))),
+        origin.what, "Give the column's expression over the source in the parameter columns.");
   }
   const AttrNumber* const data = numbers.data();
   Node* const mapped = pg::Section([=] {
     AttrMap* const map = make_attrmap(count);
-    for (int i = 0; i < count; ++i) map->attnums[i] = data[i];
+    for (int i = 0; i < count; ++i)
+      map->attnums[i] = data[i];
     bool whole_row = false;
     return map_variable_attnos(value, kRowNumber, 0, map, InvalidOid, &whole_row);
   });

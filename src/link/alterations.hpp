@@ -1,5 +1,5 @@
-// The alterations of a shadow: each is one ALTER TABLE statement on the empty table, and what they mean
-// for the rows that will be copied into it.
+// The alterations of a shadow: each is one ALTER TABLE statement on the empty table, and what they
+// mean for the rows that will be copied into it.
 #pragma once
 
 #include <map>
@@ -20,8 +20,8 @@ class Lineage {
   // Directly after the shadow was created: column for column.
   Lineage(::Relation source, Oid shadow);
 
-  // Runs `action` as ALTER TABLE shadow <action>, the `number`th. Raises feature_not_supported for anything but
-  // changes of columns and constraints, and what PostgreSQL itself says about it.
+  // Runs `action` as ALTER TABLE shadow <action>, the `number`th. Raises feature_not_supported for
+  // anything but changes of columns and constraints, and what PostgreSQL itself says about it.
   void Apply(int number, const std::string& action);
 
   // What each column of the shadow that has a source is to be filled with.

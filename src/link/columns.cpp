@@ -15,11 +15,14 @@ namespace {
 
 std::string Join(const std::vector<std::string>& names) {
   std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (const std::string& name : names)
+    text += (text.empty() ? "" : ", ") + name;
   return text;
 }
 
-std::string NameOf(const FormData_pg_attribute* column) { return pg::FromName(column->attname); }
+std::string NameOf(const FormData_pg_attribute* column) {
+  return pg::FromName(column->attname);
+}
 
 std::vector<std::string> ColumnNames(TupleDesc columns) {
   std::vector<std::string> names;
@@ -47,13 +50,13 @@ class Resolver {
       for (const auto& [column, expression] : pg::ObjectEntries(request_.columns, "columns"))
         AddGiven(column, expression);
     if (request_.inherited)
-      for (const InheritedColumn& column : *request_.inherited) AddInherited(column);
+      for (const InheritedColumn& column : *request_.inherited)
+        AddInherited(column);
     AddRest();
     AddFilter();
-    std::sort(result_.columns.begin(), result_.columns.end(),
-              [](const ResolvedColumn& a, const ResolvedColumn& b) {
-                return a.attribute < b.attribute;
-              });
+    std::sort(
+        result_.columns.begin(), result_.columns.end(),
+        [](const ResolvedColumn& a, const ResolvedColumn& b) { return a.attribute < b.attribute; });
     NoteUnused();
     return std::move(result_);
   }
@@ -74,8 +77,7 @@ class Resolver {
                             Join(ColumnNames(RelationGetDescr(target_)))));
     if (column->attgenerated != '\0')
       pg::Raise(ERRCODE_GENERATED_ALWAYS,
-                fmt::format("column \"{}\" of target {} is a generated column", name,
-                            TargetName()),
+                fmt::format("column \"{}\" of target {} is a generated column", name, TargetName()),
                 fmt::format("It is mapped from: {}", *expression),
                 "Leave it out of the mapping: the target computes it.");
     Node* const value = AnalyseExpression(origin, ParseExpression(origin), source_);
@@ -119,8 +121,7 @@ class Resolver {
 
   void LeaveToDefault(const FormData_pg_attribute* column) {
     result_.defaulted.push_back(NameOf(column));
-    if (!request_.owner || !column->attnotnull || column->atthasdef ||
-        column->attidentity != '\0')
+    if (!request_.owner || !column->attnotnull || column->atthasdef || column->attidentity != '\0')
       return;
     ::Relation const target = target_;
     const AttrNumber number = column->attnum;
@@ -142,12 +143,13 @@ class Resolver {
     if (coerced == nullptr) {
       const std::string type = pg::TypeName(column->atttypid, column->atttypmod);
       const Oid given = pg::Call(exprType, static_cast<const Node*>(value));
-      pg::Raise(ERRCODE_DATATYPE_MISMATCH,
-                fmt::format("column \"{}\" of target {} is of type {} but its mapping is of type {}",
-                            name, TargetName(), type, pg::TypeName(given, -1)),
-                fmt::format("It is mapped from: {}", origin.text),
-                fmt::format("Write the cast, as in columns => '{{\"{}\": \"({})::{}\"}}'.", name,
-                            origin.text, type));
+      pg::Raise(
+          ERRCODE_DATATYPE_MISMATCH,
+          fmt::format("column \"{}\" of target {} is of type {} but its mapping is of type {}",
+                      name, TargetName(), type, pg::TypeName(given, -1)),
+          fmt::format("It is mapped from: {}", origin.text),
+          fmt::format("Write the cast, as in columns => '{{\"{}\": \"({})::{}\"}}'.", name,
+                      origin.text, type));
     }
     result_.columns.push_back({column->attnum, name, std::move(expression), coerced});
   }

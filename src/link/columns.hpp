@@ -1,4 +1,5 @@
-// From what the user gave to a complete mapping: one expression for every target column that has one.
+// From what the user gave to a complete mapping: one expression for every target column that has
+// one.
 #pragma once
 
 #include <optional>
@@ -11,8 +12,8 @@
 
 namespace pg_cutover::link {
 
-// What a target column comes from although the user did not name it in `columns`: how a shadow table
-// remembers renames and USING expressions.
+// What a target column comes from although the user did not name it in `columns`: how a shadow
+// table remembers renames and USING expressions.
 struct InheritedColumn {
   std::string column;
   // Canonical, over the source row.

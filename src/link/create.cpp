@@ -34,9 +34,8 @@ std::string ColumnsText(Datum columns) {
 void CheckPair(const Request& request) {
   const std::string source = pg::QualifiedName(request.source);
   if (request.source == request.target)
-    pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE,
-              fmt::format("{} cannot be linked to itself", source), {},
-              "migrate_shadow(...) makes a table like it to link to.");
+    pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE, fmt::format("{} cannot be linked to itself", source),
+              {}, "migrate_shadow(...) makes a table like it to link to.");
   const std::string target = pg::QualifiedName(request.target);
   if (catalog::FindLink(request.source, request.target))
     pg::Raise(ERRCODE_DUPLICATE_OBJECT, fmt::format("{} is already linked to {}", source, target),
@@ -126,8 +125,8 @@ Validated Validate(const Request& request) {
   const ColumnRequest columns{request.columns, request.filter, request.inherited, request.owner};
   Validated valid;
   valid.resolution = Resolve(columns, source.get(), target.get());
-  const Keys keys = ChooseKeys(valid.resolution, source.get(), target.get(), request.key,
-                               refusal.has_value());
+  const Keys keys =
+      ChooseKeys(valid.resolution, source.get(), target.get(), request.key, refusal.has_value());
   valid.injective = keys.injective;
 
   catalog::LinkRow& link = valid.link;
@@ -150,7 +149,9 @@ Validated Validate(const Request& request) {
 
 }  // namespace
 
-catalog::LinkRow Draft(const Request& request) { return Validate(request).link; }
+catalog::LinkRow Draft(const Request& request) {
+  return Validate(request).link;
+}
 
 int64_t Create(const Request& request) {
   Validated valid = Validate(request);
@@ -205,13 +206,12 @@ void Unlink(Oid source, Oid target) {
   event.link = link->id;
   event.source = source;
   event.target = target;
-  event.details = fmt::format("{{\"columns\": {}, \"filter\": {}, \"target_key\": {}}}",
-                              link->columns, link->filter ? JsonText(*link->filter) : "null",
-                              JsonArray(link->target_key));
+  event.details =
+      fmt::format("{{\"columns\": {}, \"filter\": {}, \"target_key\": {}}}", link->columns,
+                  link->filter ? JsonText(*link->filter) : "null", JsonArray(link->target_key));
   event.inverse = fmt::format(
       "SELECT migrate_link({}, {}, columns => {}{}, key => {}::text[]{}{})",
-      pg::QuoteLiteral(source_name), pg::QuoteLiteral(target_name),
-      pg::QuoteLiteral(link->columns),
+      pg::QuoteLiteral(source_name), pg::QuoteLiteral(target_name), pg::QuoteLiteral(link->columns),
       link->filter ? ", filter => " + pg::QuoteLiteral(*link->filter) : "",
       pg::QuoteLiteral(pg::OutputText(TEXTARRAYOID, pg::MakeTextArray(link->target_key))),
       link->owner ? "" : ", owner => false",

@@ -23,8 +23,8 @@ struct Request {
   std::optional<std::vector<std::string>> key = {};
   bool owner = true;
   std::optional<std::string> migration = {};
-  // Sources that can be copied once but not kept in step (views, foreign tables, unlogged tables, single
-  // partitions, ...) get LinkRow::sync_refusal instead of an error.
+  // Sources that can be copied once but not kept in step (views, foreign tables, unlogged tables,
+  // single partitions, ...) get LinkRow::sync_refusal instead of an error.
   bool allow_unsyncable = false;
   bool created_target = false;
   // What unnamed target columns come from; nullopt: from the source column of the same name.
@@ -43,8 +43,8 @@ catalog::LinkRow Draft(const Request& request);
 // wrong_object_type when the link cannot be kept in step and allow_unsyncable is false.
 int64_t FindOrCreate(const Request& request);
 
-// Removes the link and gives the target back what a copy had taken off it. Raises object_in_use while
-// an unfinished job works on it, undefined_object when there is no such link.
+// Removes the link and gives the target back what a copy had taken off it. Raises object_in_use
+// while an unfinished job works on it, undefined_object when there is no such link.
 void Unlink(Oid source, Oid target);
 
 }  // namespace pg_cutover::link

@@ -34,11 +34,12 @@ std::string Alter(const catalog::LinkRow& link, std::string_view action) {
 
 std::string AddConstraint(const catalog::LinkRow& link, const DeferredObject& object,
                           std::string_view clause) {
-  return Alter(link,
-               fmt::format("ADD CONSTRAINT {} {}", pg::QuoteIdentifier(object.name), clause));
+  return Alter(link, fmt::format("ADD CONSTRAINT {} {}", pg::QuoteIdentifier(object.name), clause));
 }
 
-bool StaysNotValid(const DeferredObject& object) { return object.definition.ends_with(kNotValid); }
+bool StaysNotValid(const DeferredObject& object) {
+  return object.definition.ends_with(kNotValid);
+}
 
 // The statements that make the object, without `afterwards`.
 std::vector<std::string> Core(const catalog::LinkRow& link, const DeferredObject& object,
@@ -65,12 +66,10 @@ const std::string& IndexName(const DeferredObject& object) {
 }
 
 std::string QualifiedIndex(const catalog::LinkRow& link, const DeferredObject& object) {
-  return fmt::format(
-      "{}.{}",
-      pg::QuoteIdentifier(pg::Section([&] {
-        return get_namespace_name(get_rel_namespace(link.target));
-      })),
-      pg::QuoteIdentifier(IndexName(object)));
+  return fmt::format("{}.{}", pg::QuoteIdentifier(pg::Section([&] {
+                       return get_namespace_name(get_rel_namespace(link.target));
+                     })),
+                     pg::QuoteIdentifier(IndexName(object)));
 }
 
 BuildState IndexState(const catalog::LinkRow& link, const std::string& name) {
@@ -121,8 +120,8 @@ BuildState ForeignKeyState(const catalog::LinkRow& link, const DeferredObject& o
 
 }  // namespace
 
-std::vector<std::string> BuildStatements(const catalog::LinkRow& link,
-                                         const DeferredObject& object, bool concurrently) {
+std::vector<std::string> BuildStatements(const catalog::LinkRow& link, const DeferredObject& object,
+                                         bool concurrently) {
   std::vector<std::string> statements = Core(link, object, concurrently);
   statements.insert(statements.end(), object.afterwards.begin(), object.afterwards.end());
   return statements;

@@ -4,16 +4,16 @@
 //
 //   kIndex       definition: CREATE [UNIQUE] INDEX name ON target ..., without CONCURRENTLY
 //   kConstraint  a UNIQUE or PRIMARY KEY constraint: definition is the CREATE UNIQUE INDEX of
-//                index_name; constraint_clause is what follows ADD CONSTRAINT name ("UNIQUE USING INDEX i
-//                DEFERRABLE"). An EXCLUDE constraint: index_name is absent, definition is what follows
-//                ADD CONSTRAINT name; it cannot be built concurrently.
+//                index_name; constraint_clause is what follows ADD CONSTRAINT name ("UNIQUE USING
+//                INDEX i DEFERRABLE"). An EXCLUDE constraint: index_name is absent, definition is
+//                what follows ADD CONSTRAINT name; it cannot be built concurrently.
 //   kForeignKey  definition is what follows ADD CONSTRAINT name, without NOT VALID; it ends with
 //                NOT VALID where the original is not validated, and then stays so.
 //   kTrigger     definition: CREATE TRIGGER ... ON target ...
 //
-// `afterwards` are statements to run once the object exists: comments, statistics targets, the cluster
-// mark, a trigger's firing state. Names in all texts are qualified: they mean the same under any
-// search_path that has pg_catalog first; run them under "pg_catalog, pg_temp".
+// `afterwards` are statements to run once the object exists: comments, statistics targets, the
+// cluster mark, a trigger's firing state. Names in all texts are qualified: they mean the same
+// under any search_path that has pg_catalog first; run them under "pg_catalog, pg_temp".
 #pragma once
 
 #include <string>
@@ -36,27 +36,28 @@ bool RunsAlone(const std::string& statement);
 
 enum class BuildState {
   kAbsent,   // nothing is there: run all statements
-  kInvalid,  // a broken index is left from an interrupted concurrent build: it must be dropped first
-  kHalf,     // the first statement is done: a constraint's index is there and valid, a foreign key is
-             // there and not validated
-  kBuilt,    // the object is there; some of `afterwards` may be missing: they can be repeated
+  kInvalid,  // a broken index is left from an interrupted concurrent build: it must be dropped
+             // first
+  kHalf,   // the first statement is done: a constraint's index is there and valid, a foreign key is
+           // there and not validated
+  kBuilt,  // the object is there; some of `afterwards` may be missing: they can be repeated
 };
 
 // How far an interrupted build of this object has come. Reads catalogs only.
 BuildState StateOf(const catalog::LinkRow& link, const catalog::DeferredObject& object);
 
-// The statements that are left to run in the state that the object is in now, the drop of an invalid index
-// included.
+// The statements that are left to run in the state that the object is in now, the drop of an
+// invalid index included.
 std::vector<std::string> RemainingStatements(const catalog::LinkRow& link,
                                              const catalog::DeferredObject& object,
                                              bool concurrently);
 
 // For an EMPTY plain target, in the current transaction, before a copy: remembers in
-// migrate.deferred_object (from_target) and drops every index but the key's, every unique constraint
-// and outbound foreign key. What cannot be taken off stays: indexes that other objects depend on (another table's
-// foreign key, a view), exclusion constraints, the replica identity, invalid indexes. Partitioned targets
-// keep everything. The caller holds AccessExclusiveLock on the target; dropping a foreign key takes
-// AccessExclusiveLock on the table it references.
+// migrate.deferred_object (from_target) and drops every index but the key's, every unique
+// constraint and outbound foreign key. What cannot be taken off stays: indexes that other objects
+// depend on (another table's foreign key, a view), exclusion constraints, the replica identity,
+// invalid indexes. Partitioned targets keep everything. The caller holds AccessExclusiveLock on the
+// target; dropping a foreign key takes AccessExclusiveLock on the table it references.
 void TakeOffObjects(const catalog::LinkRow& link);
 
 // For migrate_unlink: builds all pending from_target objects in the current transaction, not

@@ -34,8 +34,8 @@ bool CollectFacts(Node* node, void* argument) {
   if (IsA(node, Var)) {
     const auto* const var = reinterpret_cast<Var*>(node);
     if (var->varno == kSourceNumber && static_cast<int>(var->varlevelsup) == facts->depth) {
-      facts->columns = bms_add_member(facts->columns,
-                                      var->varattno - FirstLowInvalidHeapAttributeNumber);
+      facts->columns =
+          bms_add_member(facts->columns, var->varattno - FirstLowInvalidHeapAttributeNumber);
       facts->system_column |= var->varattno < 0;
     }
     return false;
@@ -62,7 +62,8 @@ bool IsRawSubquery(Node* node, void* argument) {
 }
 
 std::string WithoutTrailingSpace(std::string text) {
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\n')) text.pop_back();
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\n'))
+    text.pop_back();
   return text;
 }
 
@@ -80,11 +81,11 @@ void RefuseVolatile(const Origin& origin, Node* value) {
         reinterpret_cast<Node*>(expression_planner(reinterpret_cast<Expr*>(copy))));
   });
   if (is_volatile)
-    pg::Raise(ERRCODE_INVALID_OBJECT_DEFINITION,
-              fmt::format("volatile functions are not allowed in a {}", origin.what),
-              Detail(origin),
-              "A row must map to the same target row each time it is looked at. Use expressions over "
-              "the source row, or leave the column out so that it takes its default.");
+    pg::Raise(
+        ERRCODE_INVALID_OBJECT_DEFINITION,
+        fmt::format("volatile functions are not allowed in a {}", origin.what), Detail(origin),
+        "A row must map to the same target row each time it is looked at. Use expressions over "
+        "the source row, or leave the column out so that it takes its default.");
 }
 
 }  // namespace
@@ -110,11 +111,11 @@ Node* ParseExpression(const Origin& origin) {
     if (!IsA(statement, SelectStmt)) return nullptr;
     const auto* const select = reinterpret_cast<SelectStmt*>(statement);
     if (list_length(select->targetList) != 1 || select->distinctClause != NIL ||
-        select->fromClause != NIL || select->whereClause != nullptr ||
-        select->groupClause != NIL || select->havingClause != nullptr ||
-        select->windowClause != NIL || select->sortClause != NIL ||
-        select->limitOffset != nullptr || select->limitCount != nullptr ||
-        select->lockingClause != NIL || select->withClause != nullptr)
+        select->fromClause != NIL || select->whereClause != nullptr || select->groupClause != NIL ||
+        select->havingClause != nullptr || select->windowClause != NIL ||
+        select->sortClause != NIL || select->limitOffset != nullptr ||
+        select->limitCount != nullptr || select->lockingClause != NIL ||
+        select->withClause != nullptr)
       return nullptr;
     const ResTarget* const column = linitial_node(ResTarget, select->targetList);
     if (column->name != nullptr || column->indirection != NIL) return nullptr;
@@ -191,9 +192,9 @@ Node* CoerceToColumn(const Origin& origin, Node* value, ::Relation target, AttrN
     const FormData_pg_attribute* const column =
         TupleDescAttr(RelationGetDescr(target), attribute - 1);
     auto* const copy = static_cast<Node*>(copyObjectImpl(value));
-    Node* const result = coerce_to_target_type(
-        state, copy, exprType(copy), column->atttypid, column->atttypmod, COERCION_ASSIGNMENT,
-        COERCE_IMPLICIT_CAST, exprLocation(copy));
+    Node* const result =
+        coerce_to_target_type(state, copy, exprType(copy), column->atttypid, column->atttypmod,
+                              COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, exprLocation(copy));
     if (result != nullptr) assign_expr_collations(state, result);
     return result;
   });

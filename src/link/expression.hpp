@@ -2,7 +2,8 @@
 //
 // Canonical text names everything that is not in pg_catalog with its schema and every column as
 // source.column, so that it means the same whoever parses it under CanonicalSettings.
-// Analysed trees are plain PostgreSQL memory in the current context; the source's Vars have number 1.
+// Analysed trees are plain PostgreSQL memory in the current context; the source's Vars have
+// number 1.
 #pragma once
 
 #include <string>
@@ -23,16 +24,16 @@ class CanonicalSettings {
   pg::GucScope settings_;
 };
 
-// The grammar's tree of a lone expression. Refuses (syntax_error) anything beside it: an alias, FROM,
-// WHERE, a second column.
+// The grammar's tree of a lone expression. Refuses (syntax_error) anything beside it: an alias,
+// FROM, WHERE, a second column.
 Node* ParseExpression(const Origin& origin);
 
-// Analysed and checked: over the columns of `source` only, not volatile, no set-returning, aggregate or window
-// function, no system column, no row locks. `raw` is scribbled on.
+// Analysed and checked: over the columns of `source` only, not volatile, no set-returning,
+// aggregate or window function, no system column, no row locks. `raw` is scribbled on.
 Node* AnalyseExpression(const Origin& origin, Node* raw, ::Relation source);
 
-// The value converted as an assignment to the target's column would; nullptr where there is no assignment cast.
-// Raises when the conversion is volatile.
+// The value converted as an assignment to the target's column would; nullptr where there is no
+// assignment cast. Raises when the conversion is volatile.
 Node* CoerceToColumn(const Origin& origin, Node* value, ::Relation target, AttrNumber attribute);
 // PostgreSQL's own error when it is not boolean.
 Node* CoerceToCondition(const Origin& origin, Node* value);

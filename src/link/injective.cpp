@@ -7,8 +7,12 @@ namespace pg_cutover::link {
 
 namespace {
 
-bool IsInteger(Oid type) { return type == INT2OID || type == INT4OID || type == INT8OID; }
-bool IsText(Oid type) { return type == TEXTOID || type == VARCHAROID; }
+bool IsInteger(Oid type) {
+  return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+bool IsText(Oid type) {
+  return type == TEXTOID || type == VARCHAROID;
+}
 
 // Conversions of PostgreSQL's own that never map two values that differ to ones that are equal. An
 // overflow is an error, so narrowing an integer is among them; rounding and truncating are not.
@@ -49,8 +53,8 @@ bool IsBuiltIn(const Node* node) {
 
 AttrNumber Walk(Node* value, Oid collation) {
   // Planning drops the length conversions that change nothing.
-  auto* node = reinterpret_cast<Node*>(
-      expression_planner(static_cast<Expr*>(copyObjectImpl(value))));
+  auto* node =
+      reinterpret_cast<Node*>(expression_planner(static_cast<Expr*>(copyObjectImpl(value))));
   if (OidIsValid(collation) && !get_collation_isdeterministic(collation)) return 0;
   while (!IsA(node, Var)) {
     Node* const operand = Operand(node);

@@ -19,7 +19,8 @@ std::string JsonText(const std::string& text) {
 
 std::string JsonArray(const std::vector<std::string>& texts) {
   std::string list;
-  for (const std::string& text : texts) list += (list.empty() ? "" : ", ") + JsonText(text);
+  for (const std::string& text : texts)
+    list += (list.empty() ? "" : ", ") + JsonText(text);
   return "[" + list + "]";
 }
 

@@ -28,7 +28,8 @@ std::string ColumnName(::Relation relation, AttrNumber column) {
 
 std::vector<std::string> Names(::Relation relation, const UniqueKey& key) {
   std::vector<std::string> names;
-  for (const AttrNumber column : key.columns) names.push_back(ColumnName(relation, column));
+  for (const AttrNumber column : key.columns)
+    names.push_back(ColumnName(relation, column));
   return names;
 }
 
@@ -44,8 +45,11 @@ bool IsUsable(::Relation relation, ::Relation index) {
       !form->indislive)
     return false;
   if (index->rd_rel->relam != BTREE_AM_OID) return false;
+  // Not through the relation cache's expressions: building those runs functions of the table's
+  // owner.
   if (pg::Section([=] {
-        return RelationGetIndexExpressions(index) != NIL || RelationGetIndexPredicate(index) != NIL;
+        return !heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, nullptr) ||
+               !heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr);
       }))
     return false;
   for (int i = 0; i < form->indnkeyatts; ++i) {
@@ -63,9 +67,8 @@ const ResolvedColumn* FindSource(const Resolution& resolution, AttrNumber column
 }
 
 bool AllMapped(const Resolution& resolution, const UniqueKey& key) {
-  return std::all_of(key.columns.begin(), key.columns.end(), [&](AttrNumber column) {
-    return FindSource(resolution, column) != nullptr;
-  });
+  return std::all_of(key.columns.begin(), key.columns.end(),
+                     [&](AttrNumber column) { return FindSource(resolution, column) != nullptr; });
 }
 
 void CheckGiven(::Relation target, const std::vector<std::string>& given) {
@@ -89,13 +92,14 @@ UniqueKey ChosenTargetKey(const Resolution& resolution, ::Relation target,
     CheckGiven(target, *given);
     for (const UniqueKey& key : usable)
       if (SameSet(Names(target, key), *given)) return key;
-    pg::Raise(ERRCODE_INVALID_COLUMN_REFERENCE,
-              fmt::format("no unique index of target {} has exactly the columns ({})", name,
-                          Quoted(*given)),
-              "It must be valid, not deferrable, without predicate and expressions, and its columns "
-              "NOT NULL.",
-              fmt::format("CREATE UNIQUE INDEX ON {} ({}), or leave key out to use the primary key.",
-                          name, Quoted(*given)));
+    pg::Raise(
+        ERRCODE_INVALID_COLUMN_REFERENCE,
+        fmt::format("no unique index of target {} has exactly the columns ({})", name,
+                    Quoted(*given)),
+        "It must be valid, not deferrable, without predicate and expressions, and its columns "
+        "NOT NULL.",
+        fmt::format("CREATE UNIQUE INDEX ON {} ({}), or leave key out to use the primary key.",
+                    name, Quoted(*given)));
   }
   if (usable.empty()) RaiseNoKey("target", target);
   for (const UniqueKey& key : usable)
@@ -107,13 +111,14 @@ void RequireSources(const Resolution& resolution, ::Relation target, const Uniqu
   for (const AttrNumber column : key.columns) {
     if (FindSource(resolution, column) != nullptr) continue;
     const std::string name = ColumnName(target, column);
-    pg::Raise(ERRCODE_INVALID_COLUMN_REFERENCE,
-              fmt::format("key column \"{}\" of target {} has no source", name,
-                          pg::QualifiedName(RelationGetRelid(target))),
-              "The key of a target row must follow from its source row.",
-              fmt::format("Map it, as in columns => '{{\"{}\": \"<expression>\"}}', or give another "
-                          "key.",
-                          name));
+    pg::Raise(
+        ERRCODE_INVALID_COLUMN_REFERENCE,
+        fmt::format("key column \"{}\" of target {} has no source", name,
+                    pg::QualifiedName(RelationGetRelid(target))),
+        "The key of a target row must follow from its source row.",
+        fmt::format("Map it, as in columns => '{{\"{}\": \"<expression>\"}}', or give another "
+                    "key.",
+                    name));
   }
 }
 
@@ -128,8 +133,7 @@ std::vector<AttrNumber> KeptColumns(const Resolution& resolution, const UniqueKe
   for (size_t i = 0; i < target_key.columns.size(); ++i) {
     Node* const value = FindSource(resolution, target_key.columns[i])->value;
     if (ContainsSubquery(value)) continue;
-    const AttrNumber column =
-        InjectiveColumn(value, IndexCollation(target_key.index, i));
+    const AttrNumber column = InjectiveColumn(value, IndexCollation(target_key.index, i));
     if (column != InvalidAttrNumber) kept.push_back(column);
   }
   return kept;
@@ -147,6 +151,11 @@ std::vector<UniqueKey> UsableKeys(::Relation relation) {
   if (relation->rd_rel->relkind != RELKIND_RELATION &&
       relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
     return {};
+  // The rows of inheriting tables are not in the parent's indexes.
+  if (relation->rd_rel->relkind == RELKIND_RELATION && pg::Section([=] {
+        return find_inheritance_children(RelationGetRelid(relation), NoLock) != NIL;
+      }))
+    return {};
   std::vector<UniqueKey> keys;
   const List* const indexes = pg::Call(RelationGetIndexList, relation);
   for (int i = 0; i < list_length(indexes); ++i) {
@@ -154,7 +163,8 @@ std::vector<UniqueKey> UsableKeys(::Relation relation) {
     if (!IsUsable(relation, index.get())) continue;
     const FormData_pg_index* const form = index->rd_index;
     UniqueKey key{form->indexrelid, form->indisprimary, {}};
-    for (int k = 0; k < form->indnkeyatts; ++k) key.columns.push_back(form->indkey.values[k]);
+    for (int k = 0; k < form->indnkeyatts; ++k)
+      key.columns.push_back(form->indkey.values[k]);
     keys.insert(key.primary ? keys.begin() : keys.end(), std::move(key));
   }
   return keys;

@@ -65,12 +65,11 @@ Expr* Prepare(Node* value, ::Relation root, ::Relation relation) {
 }
 
 Expr* NullOf(const FormData_pg_attribute* column) {
-  return reinterpret_cast<Expr*>(
-      makeConst(column->attisdropped ? INT4OID : column->atttypid,
-                column->attisdropped ? -1 : column->atttypmod,
-                column->attisdropped ? InvalidOid : column->attcollation,
-                column->attisdropped ? sizeof(int32) : column->attlen, 0, true,
-                column->attisdropped ? true : column->attbyval));
+  return reinterpret_cast<Expr*>(makeConst(column->attisdropped ? INT4OID : column->atttypid,
+                                           column->attisdropped ? -1 : column->atttypmod,
+                                           column->attisdropped ? InvalidOid : column->attcollation,
+                                           column->attisdropped ? sizeof(int32) : column->attlen, 0,
+                                           true, column->attisdropped ? true : column->attbyval));
 }
 
 // What an unmapped column gets: its default, or a NULL that a domain may still refuse.
@@ -110,8 +109,8 @@ bool SameLayout(TupleDesc source, TupleDesc target, Expr* const* values) {
 template <class Names>
 const AttrNumber* KeyNumbers(const catalog::LinkRow& link, const Names& names,
                              ::Relation relation) {
-  auto* const numbers = static_cast<AttrNumber*>(
-      pg::Call(palloc, sizeof(AttrNumber) * (names.size() + 1)));
+  auto* const numbers =
+      static_cast<AttrNumber*>(pg::Call(palloc, sizeof(AttrNumber) * (names.size() + 1)));
   for (size_t i = 0; i < names.size(); ++i) {
     numbers[i] = AttributeOf(relation, names[i]);
     if (numbers[i] == InvalidAttrNumber)
@@ -159,19 +158,16 @@ CompiledMapping* Compile(const catalog::LinkRow& link, EState* estate, ::Relatio
   const pg::OpenRelation root(link.source, AccessShareLock);
   const TupleDesc columns = RelationGetDescr(target);
 
-  auto* const values =
-      static_cast<Expr**>(pg::Call(palloc0, sizeof(Expr*) * (columns->natts + 1)));
+  auto* const values = static_cast<Expr**>(pg::Call(palloc0, sizeof(Expr*) * (columns->natts + 1)));
   for (const catalog::MappedColumn& column : link.mapping) {
     const AttrNumber attribute = AttributeOf(target, column.column);
     if (attribute <= 0 || TupleDescAttr(columns, attribute - 1)->attgenerated != '\0')
       RaiseStale(link, fmt::format("Target column \"{}\" is gone or generated.", column.column));
-    values[attribute - 1] =
-        CompileColumn(link, column, attribute, root.get(), source, target);
+    values[attribute - 1] = CompileColumn(link, column, attribute, root.get(), source, target);
   }
   Expr* const filter = CompileFilter(link, root.get(), source);
 
-  auto* const mapping =
-      static_cast<CompiledMapping*>(pg::Call(palloc0, sizeof(CompiledMapping)));
+  auto* const mapping = static_cast<CompiledMapping*>(pg::Call(palloc0, sizeof(CompiledMapping)));
   mapping->key_columns = static_cast<int>(link.target_key.size());
   mapping->target_key = KeyNumbers(link, link.target_key, target);
   mapping->source_key_columns = static_cast<int>(link.source_key.size());
@@ -185,15 +181,15 @@ CompiledMapping* Compile(const catalog::LinkRow& link, EState* estate, ::Relatio
       if (value == nullptr)
         value = column->attisdropped || column->attgenerated != '\0' ? NullOf(column)
                                                                      : DefaultOf(target, column);
-      entries = lappend(entries, makeTargetEntry(value, static_cast<AttrNumber>(i + 1), nullptr,
-                                                 false));
+      entries =
+          lappend(entries, makeTargetEntry(value, static_cast<AttrNumber>(i + 1), nullptr, false));
     }
     mapping->context = CreateExprContext(estate);
     // A copy of the descriptor: the relation cache's own would be pinned until someone unpins it.
     TupleTableSlot* const slot =
         MakeSingleTupleTableSlot(CreateTupleDescCopyConstr(columns), &TTSOpsVirtual);
-    mapping->projection = ExecBuildProjectionInfo(entries, mapping->context, slot, nullptr,
-                                                  RelationGetDescr(source));
+    mapping->projection =
+        ExecBuildProjectionInfo(entries, mapping->context, slot, nullptr, RelationGetDescr(source));
     mapping->filter =
         filter == nullptr ? nullptr : ExecInitQual(make_ands_implicit(filter), nullptr);
   });
@@ -202,8 +198,7 @@ CompiledMapping* Compile(const catalog::LinkRow& link, EState* estate, ::Relatio
 
 bool HasSubquery(const catalog::LinkRow& link) {
   const CanonicalSettings settings;
-  if (link.source_filter &&
-      RawContainsSubquery(ParseExpression({"filter", *link.source_filter})))
+  if (link.source_filter && RawContainsSubquery(ParseExpression({"filter", *link.source_filter})))
     return true;
   for (const catalog::MappedColumn& column : link.mapping)
     if (RawContainsSubquery(ParseExpression(ColumnOrigin(column)))) return true;
@@ -224,6 +219,8 @@ std::string SelectList(const catalog::LinkRow& link) {
   return list;
 }
 
-std::string Condition(const catalog::LinkRow& link) { return link.source_filter.value_or("true"); }
+std::string Condition(const catalog::LinkRow& link) {
+  return link.source_filter.value_or("true");
+}
 
 }  // namespace pg_cutover::link

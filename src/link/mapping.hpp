@@ -1,8 +1,9 @@
 // The one evaluator of a link's mapping: source row in, target row out.
 //
-// Backfill, capture and comparison all go through it, so that the three can never disagree about what
-// a target row should be. Expressions are stored as canonical text (expression.hpp) and compiled for
-// each relation that rows come from: the source itself, or a leaf of a partitioned one.
+// Backfill, capture and comparison all go through it, so that the three can never disagree about
+// what a target row should be. Expressions are stored as canonical text (expression.hpp) and
+// compiled for each relation that rows come from: the source itself, or a leaf of a partitioned
+// one.
 //
 // Must hold: whoever evaluates pins the settings that stable expressions depend on (TimeZone,
 // DateStyle, IntervalStyle, extra_float_digits, search_path); otherwise two sessions would map one
@@ -33,15 +34,15 @@ struct CompiledMapping {
   int source_key_columns;
   const AttrNumber* source_key;
   // A source tuple's bytes are a valid target tuple (values in external storage aside: they belong
-  // to the source): each target attribute is the source column of the same number, binary-compatible
-  // and stored alike; no dropped, generated or missing-value columns on either side. The target's NOT NULL
-  // and CHECK constraints are still the caller's to check.
+  // to the source): each target attribute is the source column of the same number,
+  // binary-compatible and stored alike; no dropped, generated or missing-value columns on either
+  // side. The target's NOT NULL and CHECK constraints are still the caller's to check.
   bool identical;
 };
 
 // Compiles for one source relation: the link's source, or a leaf of it. Both relations are open and
-// locked; the link's source is locked in AccessShareLock besides. Must be called outside any Section.
-// Raises object_not_in_prerequisite_state when the tables no longer fit the link, and
+// locked; the link's source is locked in AccessShareLock besides. Must be called outside any
+// Section. Raises object_not_in_prerequisite_state when the tables no longer fit the link, and
 // feature_not_supported for a mapping with subqueries (only the sql method can evaluate those).
 CompiledMapping* Compile(const catalog::LinkRow& link, EState* estate, ::Relation source,
                          ::Relation target);

@@ -13,9 +13,9 @@ struct Origin {
   std::string text;
 };
 
-// While it lives, PostgreSQL's errors get the origin as context. Positions count in the origin's text,
-// not in the statement that the client sent, so they are moved to where PL/pgSQL reports its own.
-// Must surround the Sections that it explains, never be inside one.
+// While it lives, PostgreSQL's errors get the origin as context. Positions count in the origin's
+// text, not in the statement that the client sent, so they are moved to where PL/pgSQL reports its
+// own. Must surround the Sections that it explains, never be inside one.
 class OriginScope {
  public:
   explicit OriginScope(const Origin& origin) : origin_(origin) {

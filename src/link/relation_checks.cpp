@@ -14,8 +14,12 @@ namespace {
 
 constexpr const char* kCatalogSchema = "migrate";
 
-Oid IdOf(::Relation relation) { return RelationGetRelid(relation); }
-std::string Name(::Relation relation) { return pg::QualifiedName(IdOf(relation)); }
+Oid IdOf(::Relation relation) {
+  return RelationGetRelid(relation);
+}
+std::string Name(::Relation relation) {
+  return pg::QualifiedName(IdOf(relation));
+}
 
 const char* KindName(char kind) {
   switch (kind) {
@@ -46,14 +50,12 @@ bool IsTable(::Relation relation) {
 
 void CheckNotOurs(::Relation relation) {
   const bool is_catalog = pg::Section([=] {
-    return IsCatalogRelation(relation) ||
-           IsCatalogNamespace(RelationGetNamespace(relation)) ||
+    return IsCatalogRelation(relation) || IsCatalogNamespace(RelationGetNamespace(relation)) ||
            IsToastNamespace(RelationGetNamespace(relation));
   });
   if (is_catalog)
-    pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
-              fmt::format("{} is a system catalog", Name(relation)), {},
-              "Only ordinary tables can be linked.");
+    pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE, fmt::format("{} is a system catalog", Name(relation)),
+              {}, "Only ordinary tables can be linked.");
   const Oid ours = pg::Section([] { return get_namespace_oid(kCatalogSchema, true); });
   if (RelationGetNamespace(relation) == ours)
     pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -72,17 +74,17 @@ void CheckPersistence(::Relation relation) {
 void CheckRowSecurity(::Relation relation, const char* effect) {
   const Oid id = IdOf(relation);
   if (pg::Call(check_enable_rls, id, GetUserId(), true) != RLS_ENABLED) return;
-  pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
-            fmt::format("row security of {} {}", Name(relation), effect),
-            fmt::format("Its policies apply to role \"{}\".", pg::RoleName(GetUserId())),
-            fmt::format("Call as a role with BYPASSRLS, or ALTER TABLE {} NO FORCE ROW LEVEL SECURITY.",
-                        Name(relation)));
+  pg::Raise(
+      ERRCODE_INSUFFICIENT_PRIVILEGE, fmt::format("row security of {} {}", Name(relation), effect),
+      fmt::format("Its policies apply to role \"{}\".", pg::RoleName(GetUserId())),
+      fmt::format("Call as a role with BYPASSRLS, or ALTER TABLE {} NO FORCE ROW LEVEL SECURITY.",
+                  Name(relation)));
 }
 
 std::optional<std::string> CheckLeaves(::Relation relation) {
   const Oid id = IdOf(relation);
-  const List* const leaves = pg::Section(
-      [=] { return find_all_inheritors(id, AccessShareLock, nullptr); });
+  const List* const leaves =
+      pg::Section([=] { return find_all_inheritors(id, AccessShareLock, nullptr); });
   const int count = list_length(leaves);
   for (int i = 0; i < count; ++i) {
     const Oid leaf = list_nth_oid(leaves, i);
@@ -114,8 +116,7 @@ std::optional<std::string> CheckLeaves(::Relation relation) {
 std::optional<std::string> CheckStorage(::Relation relation) {
   if (relation->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED) return "it is unlogged";
   if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE) return CheckLeaves(relation);
-  if (relation->rd_rel->relam != HEAP_TABLE_AM_OID)
-    return "it does not use the heap access method";
+  if (relation->rd_rel->relam != HEAP_TABLE_AM_OID) return "it does not use the heap access method";
   return std::nullopt;
 }
 
@@ -124,7 +125,9 @@ bool HasChildren(::Relation relation) {
   return pg::Section([=] { return find_inheritance_children(id, NoLock) != NIL; });
 }
 
-bool HasParents(::Relation relation) { return pg::Call(has_superclass, IdOf(relation)); }
+bool HasParents(::Relation relation) {
+  return pg::Call(has_superclass, IdOf(relation));
+}
 
 }  // namespace
 
@@ -135,12 +138,12 @@ std::optional<std::string> CheckSource(::Relation source) {
   if (kind == RELKIND_VIEW || kind == RELKIND_MATVIEW || kind == RELKIND_FOREIGN_TABLE)
     return fmt::format("it is {}", KindName(kind));
   if (!IsTable(source))
-    pg::Raise(ERRCODE_WRONG_OBJECT_TYPE,
-              fmt::format("{} is {}", Name(source), KindName(kind)), {},
+    pg::Raise(ERRCODE_WRONG_OBJECT_TYPE, fmt::format("{} is {}", Name(source), KindName(kind)), {},
               "The source must be a table; views, materialized views and foreign tables can be "
               "copied from once.");
   CheckRowSecurity(source, "would hide rows");
-  if (source->rd_rel->relispartition) return "it is a partition: link the partitioned table instead";
+  if (source->rd_rel->relispartition)
+    return "it is a partition: link the partitioned table instead";
   if (kind == RELKIND_RELATION && HasChildren(source))
     return "other tables inherit from it: their rows would be left behind";
   if (HasParents(source)) return "it inherits from another table: NO INHERIT it first";
@@ -174,13 +177,11 @@ std::optional<std::string> CheckTarget(::Relation target) {
               "Rows would have to fit this partition's bounds.",
               "Link to the partitioned table: rows find their partition.");
   if (target->rd_rel->relkind == RELKIND_RELATION && HasChildren(target))
-    pg::Raise(ERRCODE_WRONG_OBJECT_TYPE,
-              fmt::format("other tables inherit from target {}", name),
+    pg::Raise(ERRCODE_WRONG_OBJECT_TYPE, fmt::format("other tables inherit from target {}", name),
               "Their rows would appear beside the copied ones.",
               "Link to a table without children, or to a partitioned table.");
   if (HasParents(target))
-    pg::Raise(ERRCODE_WRONG_OBJECT_TYPE,
-              fmt::format("target {} inherits from another table", name),
+    pg::Raise(ERRCODE_WRONG_OBJECT_TYPE, fmt::format("target {} inherits from another table", name),
               "Its rows would appear in the parent while they are copied.",
               fmt::format("ALTER TABLE {} NO INHERIT its parent.", name));
   return CheckStorage(target);

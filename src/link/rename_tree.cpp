@@ -21,7 +21,9 @@ struct NameSlots {
   bool is_trigger = false;
 };
 
-void AddSlot(NameSlots* names, char** slot) { names->slots = lappend(names->slots, slot); }
+void AddSlot(NameSlots* names, char** slot) {
+  names->slots = lappend(names->slots, slot);
+}
 
 void CollectReference(ColumnRef* reference, NameSlots* names) {
   Node* const first = static_cast<Node*>(linitial(reference->fields));
@@ -100,8 +102,8 @@ std::vector<std::string> RenameIndex(IndexStmt* statement, const Lineage& lineag
   return Rename(names, lineage);
 }
 
-std::vector<std::string> RenameExclusion(Constraint* constraint, const Lineage& lineage,
-                                         Oid source, Oid shadow) {
+std::vector<std::string> RenameExclusion(Constraint* constraint, const Lineage& lineage, Oid source,
+                                         Oid shadow) {
   List* const elements = pg::Section([=] {
     List* list = NIL;
     for (int i = 0; i < list_length(constraint->exclusions); ++i)

@@ -13,8 +13,8 @@ namespace pg_cutover::link {
 // that the shadow does not have: when that is not empty, the statement must not be run.
 std::vector<std::string> RenameIndex(IndexStmt* statement, const Lineage& lineage, Oid source,
                                      Oid shadow);
-std::vector<std::string> RenameExclusion(Constraint* constraint, const Lineage& lineage,
-                                         Oid source, Oid shadow);
+std::vector<std::string> RenameExclusion(Constraint* constraint, const Lineage& lineage, Oid source,
+                                         Oid shadow);
 std::vector<std::string> RenameTrigger(CreateTrigStmt* statement, const Lineage& lineage);
 
 }  // namespace pg_cutover::link

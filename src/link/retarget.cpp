@@ -32,7 +32,7 @@ constexpr size_t kLongestSuffix = 40;
 bool HasPrimaryKey(Oid table) {
   pg::Spi spi;
   return !spi.Execute("SELECT FROM pg_constraint WHERE conrelid = $1 AND contype = 'p'",
-                    {pg::Argument::ObjectId(table)})
+                      {pg::Argument::ObjectId(table)})
               .empty();
 }
 
@@ -46,14 +46,12 @@ std::string Retargeter::FreeName(const std::string& source_name) const {
   const std::string source = pg::RelationName(source_);
   const std::string shadow = pg::RelationName(shadow_);
   const Oid schema = pg::Call(get_rel_namespace, shadow_);
-  const std::string rest = source_name.starts_with(source + "_")
-                               ? source_name.substr(source.size())
-                               : "_" + source_name;
+  const std::string rest =
+      source_name.starts_with(source + "_") ? source_name.substr(source.size()) : "_" + source_name;
   for (int attempt = 1;; ++attempt) {
     const std::string ending = attempt == 1 ? rest : fmt::format("{}_{}", rest, attempt);
-    const std::string name = ending.size() > kLongestSuffix
-                                 ? core::BoundedName(shadow + ending, "")
-                                 : core::BoundedName(shadow, ending);
+    const std::string name = ending.size() > kLongestSuffix ? core::BoundedName(shadow + ending, "")
+                                                            : core::BoundedName(shadow, ending);
     const char* const text = name.c_str();
     if (pg::Call(get_relname_relid, text, schema) == InvalidOid) return name;
   }
@@ -106,9 +104,8 @@ bool Retargeter::MakeExclusion(const SourceIndex& index, const std::string& name
 
 bool Retargeter::Clone(const SourceIndex& index) {
   const std::string name = FreeName(index.name);
-  const Origin origin{fmt::format("re-creating index \"{}\" for {}", index.name,
-                                  pg::QualifiedName(shadow_)),
-                      ""};
+  const Origin origin{
+      fmt::format("re-creating index \"{}\" for {}", index.name, pg::QualifiedName(shadow_)), ""};
   const OriginScope scope(origin);
   if (!(index.type == "x" ? MakeExclusion(index, name) : MakeIndex(index, name))) return false;
   CopyComments(index, name);
@@ -117,15 +114,14 @@ bool Retargeter::Clone(const SourceIndex& index) {
 }
 
 void Retargeter::CopyComments(const SourceIndex& index, const std::string& name) {
-  const char* const schema = pg::Section([this] {
-    return get_namespace_name(get_rel_namespace(shadow_));
-  });
+  const char* const schema =
+      pg::Section([this] { return get_namespace_name(get_rel_namespace(shadow_)); });
   const std::string clone =
       fmt::format("{}.{}", pg::QuoteIdentifier(schema), pg::QuoteIdentifier(name));
   pg::Spi spi;
   const pg::Rows comments =
       spi.Execute("SELECT obj_description($1, 'pg_class'), obj_description($2, 'pg_constraint')",
-                {pg::Argument::ObjectId(index.index), pg::Argument::ObjectId(index.constraint)});
+                  {pg::Argument::ObjectId(index.index), pg::Argument::ObjectId(index.constraint)});
   if (const auto comment = comments.Text(0, 1))
     spi.Execute(fmt::format("COMMENT ON INDEX {} IS {}", clone, pg::QuoteLiteral(*comment)));
   if (const auto comment = comments.Text(0, 2))
@@ -143,11 +139,11 @@ void Retargeter::CopyComments(const SourceIndex& index, const std::string& name)
 void Retargeter::CloneKey(Oid source_index) {
   for (const SourceIndex& index : SourceIndexes()) {
     if (index.index != source_index || Clone(index)) continue;
-    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-              fmt::format("the alterations drop a column of the key of {}",
-                          pg::QualifiedName(source_)),
-              fmt::format("The key index is \"{}\".", index.name),
-              "Give the new table a key of its own, as in 'ADD PRIMARY KEY (...)'.");
+    pg::Raise(
+        ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        fmt::format("the alterations drop a column of the key of {}", pg::QualifiedName(source_)),
+        fmt::format("The key index is \"{}\".", index.name),
+        "Give the new table a key of its own, as in 'ADD PRIMARY KEY (...)'.");
   }
 }
 

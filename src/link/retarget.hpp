@@ -1,9 +1,9 @@
 // The source's indexes, constraints, foreign keys and triggers, made again for a shadow.
 //
-// Indexes, unique and exclusion constraints are made on the empty shadow for real: that shows that they
-// can be built there, and lets PostgreSQL write their definitions. TakeOff then turns them into deferred objects.
-// All look-ups here and in TakeOff go through Spi::Execute: Spi::Query would not see what this
-// statement has just made.
+// Indexes, unique and exclusion constraints are made on the empty shadow for real: that shows that
+// they can be built there, and lets PostgreSQL write their definitions. TakeOff then turns them
+// into deferred objects. All look-ups here and in TakeOff go through Spi::Execute: Spi::Query would
+// not see what this statement has just made.
 #pragma once
 
 #include <map>

@@ -77,13 +77,11 @@ std::vector<catalog::DeferredObject> Retargeter::ForeignKeys() const {
         "FOREIGN KEY ({}) REFERENCES {}({}){}{}{}{}{}", *columns,
         pg::QualifiedName(to_itself ? shadow_ : referenced), *keys, rows.Text(row, 7).value(),
         rows.Text(row, 8).value(), rows.Text(row, 9).value(),
-        set_columns->empty() ? "" : fmt::format(" ({})", *set_columns),
-        rows.Text(row, 10).value());
+        set_columns->empty() ? "" : fmt::format(" ({})", *set_columns), rows.Text(row, 10).value());
     if (const auto comment = rows.Text(row, 11))
-      object.afterwards.push_back(fmt::format("COMMENT ON CONSTRAINT {} ON {} IS {}",
-                                              pg::QuoteIdentifier(object.name),
-                                              pg::QualifiedName(shadow_),
-                                              pg::QuoteLiteral(*comment)));
+      object.afterwards.push_back(
+          fmt::format("COMMENT ON CONSTRAINT {} ON {} IS {}", pg::QuoteIdentifier(object.name),
+                      pg::QualifiedName(shadow_), pg::QuoteLiteral(*comment)));
     objects.push_back(std::move(object));
   }
   return objects;
@@ -91,9 +89,8 @@ std::vector<catalog::DeferredObject> Retargeter::ForeignKeys() const {
 
 std::optional<catalog::DeferredObject> Retargeter::MakeTrigger(Oid trigger,
                                                                const std::string& name) {
-  const Origin origin{fmt::format("re-creating trigger \"{}\" for {}", name,
-                                  pg::QualifiedName(shadow_)),
-                      ""};
+  const Origin origin{
+      fmt::format("re-creating trigger \"{}\" for {}", name, pg::QualifiedName(shadow_)), ""};
   const OriginScope scope(origin);
   pg::Spi spi;
   const std::string definition =
@@ -107,13 +104,14 @@ std::optional<catalog::DeferredObject> Retargeter::MakeTrigger(Oid trigger,
   catalog::DeferredObject object;
   object.kind = catalog::DeferredKind::kTrigger;
   object.name = name;
-  object.definition = spi.Execute("SELECT pg_get_triggerdef(oid) FROM pg_trigger "
-                                "WHERE tgrelid = $1 AND tgname = $2::name",
-                                {pg::Argument::ObjectId(shadow_), pg::Argument::Text(name)})
+  object.definition = spi.Execute(
+                             "SELECT pg_get_triggerdef(oid) FROM pg_trigger "
+                             "WHERE tgrelid = $1 AND tgname = $2::name",
+                             {pg::Argument::ObjectId(shadow_), pg::Argument::Text(name)})
                           .Text(0, 1)
                           .value();
-  spi.Execute(fmt::format("DROP TRIGGER {} ON {}", pg::QuoteIdentifier(name),
-                          pg::QualifiedName(shadow_)));
+  spi.Execute(
+      fmt::format("DROP TRIGGER {} ON {}", pg::QuoteIdentifier(name), pg::QualifiedName(shadow_)));
   return object;
 }
 

@@ -1,8 +1,8 @@
 // migrate_shadow: a new table like the source; see shadow.hpp.
 //
-// Order matters: the alterations see a table without indexes, so that they mean what they say; the key is made
-// before the link, which looks for it; everything else is made on the empty table, described and
-// dropped again (TakeOff), so that what is remembered is known to fit.
+// Order matters: the alterations see a table without indexes, so that they mean what they say; the
+// key is made before the link, which looks for it; everything else is made on the empty table,
+// described and dropped again (TakeOff), so that what is remembered is known to fit.
 #include <fmt/format.h>
 
 #include "link/shadow.hpp"
@@ -60,8 +60,7 @@ std::optional<std::vector<std::string>> KeyColumns(::Relation source, Oid cloned
   std::vector<std::string> columns;
   for (const AttrNumber column : key.columns)
     columns.push_back(
-        lineage
-            .NameOf(NameStr(TupleDescAttr(RelationGetDescr(source), column - 1)->attname))
+        lineage.NameOf(NameStr(TupleDescAttr(RelationGetDescr(source), column - 1)->attname))
             .value());
   return columns;
 }
@@ -135,10 +134,10 @@ void Record(const ShadowRequest& request, const catalog::LinkRow& link,
   event.target = link.target;
   event.details = fmt::format("{{\"alterations\": {}, \"left_out\": {}}}",
                               JsonArray(request.alterations), JsonArray(left_out));
-  event.inverse = fmt::format(
-      "SELECT migrate_unlink({}, {}); DROP TABLE {}",
-      pg::QuoteLiteral(pg::QualifiedName(link.source)),
-      pg::QuoteLiteral(pg::QualifiedName(link.target)), pg::QualifiedName(link.target));
+  event.inverse =
+      fmt::format("SELECT migrate_unlink({}, {}); DROP TABLE {}",
+                  pg::QuoteLiteral(pg::QualifiedName(link.source)),
+                  pg::QuoteLiteral(pg::QualifiedName(link.target)), pg::QualifiedName(link.target));
   catalog::RecordEvent(event);
 }
 
@@ -149,17 +148,25 @@ Oid CreateShadow(const ShadowRequest& request) {
   const pg::OpenRelation source(request.source, AccessShareLock);
   CheckRelation(source.get());
   const ShadowName name = ParseShadowName(request.target, request.source);
-  const Oid shadow = CreateLike(source.get(), name);
 
+  // The table's owner can attach code to it (in CHECKs, defaults, index expressions), which must
+  // not run as a superuser who happens to call.
+  const Oid owner = pg::OwnerOf(request.source);
+  std::optional<pg::UserScope> as_owner(std::in_place, owner, 0);
+  const Oid shadow = CreateLike(source.get(), name);
   Lineage lineage(source.get(), shadow);
   int number = 0;
-  for (const std::string& alteration : request.alterations) lineage.Apply(++number, alteration);
-
+  for (const std::string& alteration : request.alterations)
+    lineage.Apply(++number, alteration);
   Retargeter retargeter(request.source, shadow, lineage);
   const Oid key = CloneKey(source.get(), shadow, retargeter);
+  as_owner.reset();
+
   const catalog::LinkRow link = catalog::LoadLink(
       LinkShadow(request, shadow, lineage, KeyColumns(source.get(), key, lineage)));
+  as_owner.emplace(owner, 0);
   Defer(link, retargeter, key);
+  as_owner.reset();
   Record(request, link, retargeter.left_out());
   return shadow;
 }

@@ -20,7 +20,8 @@ struct ShadowRequest {
   std::optional<std::string> migration = {};
 };
 
-// Creates and links the shadow as the caller; returns its OID. Takes AccessShareLock on the source.
+// Creates the shadow as the source's owner and links it as the caller; returns its OID. Takes
+// AccessShareLock on the source.
 Oid CreateShadow(const ShadowRequest& request);
 
 }  // namespace pg_cutover::link

@@ -21,14 +21,14 @@ std::string Qualified(const ShadowName& name) {
 
 std::string CreateStatement(pg::Spi& spi, ::Relation source, const ShadowName& name) {
   const Oid id = RelationGetRelid(source);
-  std::string statement =
-      fmt::format("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES) USING {}",
-                  Qualified(name), pg::QualifiedName(id),
-                  pg::QuoteIdentifier(pg::Call(get_am_name, source->rd_rel->relam)));
+  std::string statement = fmt::format(
+      "CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES) USING {}", Qualified(name),
+      pg::QualifiedName(id), pg::QuoteIdentifier(pg::Call(get_am_name, source->rd_rel->relam)));
   const pg::Rows options = spi.Execute(
       "SELECT p.prefix || quote_ident(o.option_name), o.option_value FROM pg_class c "
       "LEFT JOIN pg_class t ON t.oid = c.reltoastrelid "
-      "CROSS JOIN LATERAL (VALUES ('', c.reloptions), ('toast.', t.reloptions)) AS p (prefix, options) "
+      "CROSS JOIN LATERAL (VALUES ('', c.reloptions), ('toast.', t.reloptions)) AS p (prefix, "
+      "options) "
       "CROSS JOIN LATERAL pg_options_to_table(p.options) AS o WHERE c.oid = $1",
       {pg::Argument::ObjectId(id)});
   std::string list;
@@ -41,16 +41,19 @@ std::string CreateStatement(pg::Spi& spi, ::Relation source, const ShadowName& n
       "SELECT t.spcname FROM pg_tablespace t JOIN pg_database d ON d.datname = current_database() "
       "WHERE t.oid = coalesce(nullif($1, 0::oid), d.dattablespace)",
       {pg::Argument::ObjectId(source->rd_rel->reltablespace)});
-  return statement +
-         " TABLESPACE " + pg::QuoteIdentifier(tablespace.Text(0, 1).value());
+  return statement + " TABLESPACE " + pg::QuoteIdentifier(tablespace.Text(0, 1).value());
 }
 
-// What LIKE leaves out.
+// What LIKE leaves out. Of the column options only those that users set: the server keeps versions
+// of its own among them.
 void CopySettings(pg::Spi& spi, Oid source, const std::string& shadow) {
   const pg::Rows columns = spi.Execute(
-      "SELECT quote_ident(a.attname), CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::integer END, "
-      "  (SELECT string_agg(quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), ', ') "
-      "     FROM pg_options_to_table(a.attoptions) AS o) "
+      "SELECT quote_ident(a.attname), CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::integer "
+      "END, "
+      "  (SELECT string_agg(quote_ident(o.option_name) || ' = ' || quote_literal(o.option_value), "
+      "', ') "
+      "     FROM pg_options_to_table(a.attoptions) AS o "
+      "    WHERE o.option_name IN ('n_distinct', 'n_distinct_inherited')) "
       "FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped "
       "  AND (a.attstattarget >= 0 OR a.attoptions IS NOT NULL) ORDER BY a.attnum",
       {pg::Argument::ObjectId(source)});
@@ -62,10 +65,21 @@ void CopySettings(pg::Spi& spi, Oid source, const std::string& shadow) {
     if (const auto options = columns.Text(row, 3))
       spi.Execute(fmt::format("{}({})", column, *options));
   }
-  const pg::Rows comment = spi.Execute("SELECT obj_description($1, 'pg_class')",
-                                     {pg::Argument::ObjectId(source)});
+  const pg::Rows comment =
+      spi.Execute("SELECT obj_description($1, 'pg_class')", {pg::Argument::ObjectId(source)});
   if (const auto text = comment.Text(0, 1))
     spi.Execute(fmt::format("COMMENT ON TABLE {} IS {}", shadow, pg::QuoteLiteral(*text)));
+}
+
+void RequireCreate(Oid schema, Oid role) {
+  if (pg::Call(pg::compat::SchemaAclCheck, schema, role, static_cast<AclMode>(ACL_CREATE)) ==
+      ACLCHECK_OK)
+    return;
+  const std::string name = pg::QuoteIdentifier(pg::Call(get_namespace_name, schema));
+  const std::string grantee = pg::RoleName(role);
+  pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE, fmt::format("permission denied for schema {}", name),
+            fmt::format("Role \"{}\" may not create tables there.", grantee),
+            fmt::format("GRANT CREATE ON SCHEMA {} TO {}.", name, pg::QuoteIdentifier(grantee)));
 }
 
 }  // namespace
@@ -91,6 +105,8 @@ ShadowName ParseShadowName(const std::string& text, Oid source) {
     return parts.schema == nullptr ? get_rel_namespace(source)
                                    : get_namespace_oid(parts.schema, false);
   });
+  RequireCreate(shadow.schema, GetUserId());
+  RequireCreate(shadow.schema, pg::OwnerOf(source));
   if (pg::Call(get_relname_relid, parts.relation, shadow.schema) != InvalidOid)
     pg::Raise(ERRCODE_DUPLICATE_TABLE, fmt::format("{} already exists", Qualified(shadow)), {},
               "Give another name, or link to the existing table with migrate_link(...).");
@@ -104,10 +120,6 @@ Oid CreateLike(::Relation source, const ShadowName& name) {
   pg::Spi spi;
   spi.Execute(CreateStatement(spi, source, name));
   CopySettings(spi, id, shadow);
-  const Oid owner = pg::OwnerOf(id);
-  if (owner != GetUserId())
-    spi.Execute(fmt::format("ALTER TABLE {} OWNER TO {}", shadow,
-                            pg::QuoteIdentifier(pg::RoleName(owner))));
   const char* const bare = name.name.c_str();
   const Oid schema = name.schema;
   return pg::Section([=] { return get_relname_relid(bare, schema); });

@@ -27,7 +27,8 @@ constexpr const char* kIndexes =
     "  CASE WHEN k.condeferred THEN ' DEFERRABLE INITIALLY DEFERRED' "
     "       WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END, "
     "  i.indisclustered, obj_description(i.indexrelid, 'pg_class'), "
-    "  obj_description(k.oid, 'pg_constraint'), quote_ident(n.nspname) || '.' || quote_ident(x.relname) "
+    "  obj_description(k.oid, 'pg_constraint'), quote_ident(n.nspname) || '.' || "
+    "quote_ident(x.relname) "
     "FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid "
     "JOIN pg_namespace n ON n.oid = x.relnamespace "
     "LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid "
@@ -60,9 +61,9 @@ class Collector {
 
  private:
   void CollectIndexes(Oid key_index) {
-    const pg::Rows rows = spi_.Execute(kIndexes, {pg::Argument::ObjectId(link_.target),
-                                                pg::Argument::ObjectId(key_index),
-                                                pg::Argument::Bool(rules_.exclusion_constraints)});
+    const pg::Rows rows = spi_.Execute(
+        kIndexes, {pg::Argument::ObjectId(link_.target), pg::Argument::ObjectId(key_index),
+                   pg::Argument::Bool(rules_.exclusion_constraints)});
     for (uint64_t row = 0; row < rows.size(); ++row) {
       const Oid index = rows.ObjectId(row, 1).value();
       DeferredObject object = Named(rows.Text(row, 2).value());
@@ -71,13 +72,13 @@ class Collector {
       if (const std::optional<Oid> constraint = rows.ObjectId(row, 3))
         Constrain(object, *constraint, rows.Text(row, 4).value(), rows.Text(row, 5).value());
       if (const auto comment = rows.Text(row, 7))
-        object.afterwards.push_back(fmt::format("COMMENT ON INDEX {} IS {}", qualified,
-                                                pg::QuoteLiteral(*comment)));
+        object.afterwards.push_back(
+            fmt::format("COMMENT ON INDEX {} IS {}", qualified, pg::QuoteLiteral(*comment)));
       if (const auto comment = rows.Text(row, 8)) CommentConstraint(object, *comment);
       AddStatistics(object, index, qualified);
       if (rows.Bool(row, 6).value())
-        object.afterwards.push_back(fmt::format("ALTER TABLE {} CLUSTER ON {}", table_,
-                                                pg::QuoteIdentifier(object.name)));
+        object.afterwards.push_back(
+            fmt::format("ALTER TABLE {} CLUSTER ON {}", table_, pg::QuoteIdentifier(object.name)));
       objects_.push_back(std::move(object));
     }
   }
@@ -169,7 +170,8 @@ int TakeOff(const catalog::LinkRow& link, const TakeOffRules& rules) {
   }
   const CanonicalSettings settings;
   const std::vector<DeferredObject> objects = Collector(link, rules).Run(key_index);
-  for (const DeferredObject& object : objects) catalog::InsertDeferredObject(object);
+  for (const DeferredObject& object : objects)
+    catalog::InsertDeferredObject(object);
   Drop(link, objects);
   return static_cast<int>(objects.size());
 }
@@ -195,7 +197,8 @@ void PutBack(const catalog::LinkRow& link) {
     const std::vector<std::string> statements = RemainingStatements(link, object, false);
     {
       pg::Spi spi;
-      for (const std::string& statement : statements) spi.Execute(statement);
+      for (const std::string& statement : statements)
+        spi.Execute(statement);
     }
     catalog::MarkBuilt(link.id, object.position);
   }

@@ -7,9 +7,8 @@ namespace pg_cutover::link {
 
 Node* ParseStatement(const std::string& text) {
   const char* const sql = text.c_str();
-  return pg::Section([=] {
-    return linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt;
-  });
+  return pg::Section(
+      [=] { return linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt; });
 }
 
 void RunStatement(Node* statement, const std::string& text) {

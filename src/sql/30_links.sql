@@ -10,8 +10,8 @@ CREATE FUNCTION @extschema@.migrate_unlink(source regclass, target regclass) RET
 COMMENT ON FUNCTION @extschema@.migrate_unlink(regclass, regclass) IS
     'remove a link; gives the target back the indexes and constraints that a copy had taken off it';
 
-CREATE FUNCTION @extschema@.migrate_shadow(source regclass, target text, alterations text[] = '{}', columns jsonb = '{}',
-    filter text = NULL, migration text = NULL) RETURNS regclass
+CREATE FUNCTION @extschema@.migrate_shadow(source regclass, target text, alterations text[] = '{}',
+    columns jsonb = '{}', filter text = NULL, migration text = NULL) RETURNS regclass
     AS 'MODULE_PATHNAME', 'pg_cutover_shadow' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.migrate_shadow(regclass, text, text[], jsonb, text, text) IS
-    'create a table like the source, apply the alterations to it, keep its key index, remember the rest for after the copy, and link the two';
+    'create a table like the source, alter it, keep its key index, remember the rest for after the copy, link the two';

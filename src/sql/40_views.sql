@@ -1,7 +1,8 @@
 -- What users look at. Everybody sees the jobs of roles they belong to; pg_monitor sees all.
 CREATE FUNCTION migrate.progress_bar(percent double precision, width integer = 20) RETURNS text
     AS 'MODULE_PATHNAME', 'pg_cutover_progress_bar' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION migrate.progress_bar(double precision, integer) IS 'a text bar for a percentage; NULL means unknown';
+COMMENT ON FUNCTION migrate.progress_bar(double precision, integer) IS
+    'a text bar for a percentage; NULL means unknown';
 
 CREATE FUNCTION migrate.job_has_worker(job bigint) RETURNS boolean
     AS 'MODULE_PATHNAME', 'pg_cutover_job_has_worker' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
@@ -20,7 +21,7 @@ SELECT j.id AS job,
        p.percent,
        CASE WHEN j.state = 'running' THEN c.rows_per_second
             WHEN c.busy_ms > 0 THEN c.rows_written / (c.busy_ms / 1000.0) END AS rows_per_second,
-       CASE WHEN j.state = 'running' AND p.percent > 0 AND p.percent < 100 AND c.rows_per_second > 0
+       CASE WHEN j.state = 'running' AND j.phase = 'copy' AND p.percent > 0 AND c.rows_per_second > 0
             THEN pg_catalog.make_interval(secs => least(1e9,
                  coalesce(c.rows_written, 0) * (100.0 - p.percent) / p.percent / c.rows_per_second)) END AS eta,
        CASE WHEN j.state IN ('queued', 'running', 'paused')
@@ -61,9 +62,9 @@ SELECT j.id AS job,
         WHERE k.job = j.id) c ON true
   CROSS JOIN LATERAL (
        SELECT CASE WHEN j.state = 'succeeded' THEN 100.0
-                   WHEN j.units_total > 0 THEN least(100.0, 100.0 * coalesce(c.units_done, 0) / j.units_total)
-                   WHEN j.units_total = 0 THEN 100.0
-                   WHEN j.rows_total > 0 THEN least(100.0, 100.0 * coalesce(c.rows_read, 0) / j.rows_total)
+                   WHEN j.units_total > 0 THEN least(99.9, 100.0 * coalesce(c.units_done, 0) / j.units_total)
+                   WHEN j.units_total = 0 THEN 99.9
+                   WHEN j.rows_total > 0 THEN least(99.9, 100.0 * coalesce(c.rows_read, 0) / j.rows_total)
               END::double precision AS percent) p
  WHERE pg_catalog.pg_has_role(j.effective_role, 'USAGE')
     OR pg_catalog.pg_has_role(j.login_role, 'USAGE')
@@ -78,4 +79,5 @@ SELECT e.id, e.at, e.actor, e.kind, e.migration, e.link, e.job, e.source, e.targ
     OR EXISTS (SELECT FROM pg_catalog.pg_roles r
                 WHERE r.rolname = e.actor AND pg_catalog.pg_has_role(r.oid, 'USAGE'))
  ORDER BY e.id;
-COMMENT ON VIEW migrate.event IS 'append-only audit log: who did what to which tables, when, and the call that undoes it';
+COMMENT ON VIEW migrate.event IS
+    'append-only audit log: who did what to which tables, when, and the call that undoes it';
