@@ -94,6 +94,8 @@ Target::~Target() {
       if (leaf->converted != nullptr) ExecDropSingleTupleTableSlot(leaf->converted);
     }
     if (routing_ != nullptr) ExecCleanupTupleRouting(routing_state_, routing_);
+    // The slots of partitions with another column order.
+    ExecResetTupleTable(estate_->es_tupleTable, false);
     ExecCloseResultRelations(estate_);
     ExecCloseRangeTableRelations(estate_);
     FreeExecutorState(estate_);
