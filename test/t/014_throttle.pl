@@ -26,7 +26,7 @@ sub throttle
 sub holds
 {
 	my ($reason, $what) = @_;
-	$jobs->until_true("SELECT throttled_by ~ \$\$^$reason\$\$ AND state = 'running' FROM migrate.progress WHERE job = $job", $what);
+	$jobs->until_true("SELECT throttled_by ~ \$re\$^$reason\$re\$ AND state = 'running' FROM migrate.progress WHERE job = $job", $what);
 	# Long enough for one batch that had begun.
 	select undef, undef, undef, 0.3;
 	my $before = $jobs->job($job, 'rows_done');
