@@ -65,6 +65,10 @@ void DirectBatch::Consider(TupleTableSlot* row) {
   target_.Add(mapping_->identical ? row : link::Project(mapping_, row), origin);
 }
 
+void DirectBatch::Reserve(int64_t bytes) {
+  pg::Section([&] { target_.Reserve(bytes); });
+}
+
 void DirectBatch::CopyBlocks(BlockNumber first, BlockNumber count) {
   pg::DebugPoint("copy_before_insert");
   try {

@@ -46,6 +46,8 @@ class DirectBatch {
   // batch runs.
   DirectBatch(const Plan& plan, const catalog::JobPart& leaf, BatchMode mode, Failing* failing);
 
+  // Makes room in the target for so many bytes, ahead of step 4.
+  void Reserve(int64_t bytes);
   // Steps 2 to 4 for a range of the leaf's own block numbers.
   void CopyBlocks(BlockNumber first, BlockNumber count);
   // Steps 2 to 4 for single versions that were looked up by key under snapshot(): with a probe of the

@@ -44,6 +44,8 @@ class Copier {
     while (const std::optional<core::BlockRange> range = Claim()) {
       const Outcome outcome = CopyRange(*range);
       deferred_ += outcome.deferred;
+      blocks_read_ += range->Size();
+      bytes_written_ += outcome.counters.bytes_written;
       sizer_.Observe(range->Size(), outcome.counters.rows_read, outcome.counters.bytes_written,
                      outcome.counters.busy_ms);
       core::BatchCost cost;
@@ -116,6 +118,7 @@ class Copier {
     pg::DebugPoint("copy_batch_start");
     const catalog::JobPart& leaf = plan_.PartAt(range.begin);
     DirectBatch batch(plan_, leaf, mode, failing);
+    if (session_.active_workers() > 1) batch.Reserve(Expected(range));
     batch.CopyBlocks(static_cast<BlockNumber>(range.begin - leaf.first_block),
                      static_cast<BlockNumber>(range.Size()));
     Outcome outcome;
@@ -141,6 +144,11 @@ class Copier {
     return outcome;
   }
 
+  // Bytes that a range will write, by what the ranges before it wrote.
+  int64_t Expected(core::BlockRange range) const {
+    return blocks_read_ == 0 ? 0 : bytes_written_ / blocks_read_ * range.Size();
+  }
+
   job::Session& session_;
   const Plan& plan_;
   core::RangeDispenser* const dispenser_;
@@ -148,6 +156,8 @@ class Copier {
   core::BatchSizer sizer_;
   core::RateMeter rate_;
   int64_t rows_done_ = 0;
+  int64_t blocks_read_ = 0;
+  int64_t bytes_written_ = 0;
   int64_t deferred_ = 0;
 };
 

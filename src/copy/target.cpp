@@ -1,9 +1,12 @@
 // The target of a copy, opened for one batch; see target.hpp.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "copy/plan.hpp"
 #include "copy/target.hpp"
 #include "pg/call.hpp"
+#include "pg/heap_extension.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::copy {
@@ -12,6 +15,8 @@ namespace {
 
 // Rows of one batch: a guess that saves the first reallocations.
 constexpr size_t kExpectedRows = 16 * 1024;
+// Blocks: as much as the largest batch.
+constexpr int64_t kMostReserved = 2048;
 
 void LockToast(::Relation relation) {
   const Oid toast = relation->rd_rel->reltoastrelid;
@@ -125,6 +130,13 @@ Target::Leaf* Target::Route(TupleTableSlot* row) {
   for (Leaf* const leaf : leaves_)
     if (leaf->info == info) return leaf;
   return AddLeaf(info);
+}
+
+void Target::Reserve(int64_t bytes) {
+  if (routing_ != nullptr) return;
+  // Rounded down: what is missing is added in the usual way.
+  pg::ExtendHeap(root_->ri_RelationDesc,
+                 static_cast<BlockNumber>(std::min(bytes / BLCKSZ, kMostReserved)));
 }
 
 void Target::Add(TupleTableSlot* row, const CopiedRow& origin) {

@@ -48,6 +48,8 @@ class Target {
 
   // The following are for use inside pg::Section kernels.
 
+  // Makes room for about so many bytes in an unpartitioned target, for when other workers fill it too.
+  void Reserve(int64_t bytes);
   // `row` is in the root's row type. Copies it; may write out what is buffered.
   void Add(TupleTableSlot* row, const CopiedRow& origin);
   void FlushAll();

@@ -88,7 +88,7 @@ std::string CanonicalQuery(const std::string& query) {
   std::optional<List*> statements = Parse(text, &failure);
   if (!statements) {
     // The line break ends a comment that the expression may end with.
-    text = fmt::format("SELECT ({}\n)", query);
+    text = fmt::format("SELECT ({}\n) AS hold", query);
     std::optional<pg::Error> ignored;
     statements = Parse(text, &ignored);
     // Neither: once more, for PostgreSQL's own report of what it looks most like.

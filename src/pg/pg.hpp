@@ -89,6 +89,7 @@ extern "C" {
 #include "rewrite/rowsecurity.h"
 #include "storage/bufmgr.h"
 #include "storage/dsm.h"
+#include "storage/freespace.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"

@@ -192,7 +192,7 @@ $jobs->until_true("SELECT throttled_by = 'query: it returned true' FROM migrate.
 is($jobs->job($held, 'rows_done'), 0, 'nothing was done before the first look');
 $jobs->ask("SELECT migrate_throttle($held, '{}'); CALL migrate_wait($held)");
 is($jobs->ask("SELECT count(*), max(inverse) FROM migrate.event WHERE job = $held AND message LIKE '%throttled%'"),
-	qq(1|SELECT migrate_throttle($held, '{"query": "SELECT true AS bool"}')), 'the event log has the way back');
+	qq(1|SELECT migrate_throttle($held, '{"query": "SELECT true AS hold"}')), 'the event log has the way back');
 
 $node->stop('immediate');
 done_testing();
