@@ -1,3 +1,4 @@
+-- Scenarios: O6, O7, O11, O29, R29, R43
 -- What stops a copy: each failure names the row, the table and the server's own message, keeps what was
 -- copied, and goes on after the cause is mended.
 SET client_min_messages = warning;

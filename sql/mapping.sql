@@ -1,3 +1,4 @@
+-- Scenarios: O65
 -- What a mapping is stored as: every name qualified, every column as source.column, nothing of the
 -- session that gave it.
 SET client_min_messages = warning;

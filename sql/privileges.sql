@@ -1,3 +1,4 @@
+-- Scenarios: O6, O25, O65, R50
 -- Who may do what (R55, R56): every function as a stranger, an owner, a member of the owner, a monitor and a superuser.
 SET client_min_messages = warning;
 DROP EXTENSION IF EXISTS pg_cutover CASCADE;

@@ -1,3 +1,4 @@
+-- Scenarios: O5, O22, R14, R22
 -- What migrate_link refuses: each with its own SQLSTATE, reason and way out.
 SET client_min_messages = warning;
 DROP EXTENSION IF EXISTS pg_cutover CASCADE;

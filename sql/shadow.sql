@@ -1,3 +1,4 @@
+-- Scenarios: O54, R56
 -- migrate_shadow: what the new table is like, what the alterations mean for the rows, what waits for the
 -- end of the copy.
 SET client_min_messages = warning;

@@ -34,6 +34,7 @@ SELECT migrate_backfill('source', 'target', sync => false, throttle => t)
 SELECT migrate_backfill('source', 'target', sync => false, throttle => '{"max_lag": "5 s"}');
 SELECT migrate_backfill('source', 'target', sync => false, throttle => '{"max_replication_lag": "soon"}');
 SELECT migrate_backfill('source', 'target', sync => false, throttle => '{"max_replication_lag": "-5 s"}');
+SELECT migrate_backfill('source', 'target', sync => false, throttle => '{"max_replication_lag": 5}');
 SELECT migrate_backfill('source', 'target', sync => false, throttle => '{"max_slot_lag": "many"}');
 SELECT migrate_backfill('source', 'target', sync => false, throttle => '{"max_archive_backlog": -1}');
 SELECT migrate_backfill('source', 'target', sync => false, throttle => '{"max_active_backends": "x"}');
@@ -50,7 +51,7 @@ SELECT count(*) AS jobs FROM migrate.job WHERE target = 'target'::regclass;
 -- The query: true holds, false lets go, NULL and an error hold and say so.
 SELECT migrate_backfill('source', 'target', sync => false, batch_size => 500,
     throttle => '{"query": "SELECT held FROM throttle.switch"}') AS job \gset
-CALL until(:job, 'throttled_by IS NOT NULL');
+CALL until(:job, 'throttled_by LIKE ''%:%'' AND state = ''running''');
 SELECT state, throttled_by FROM migrate.progress WHERE job = :job;
 -- A job that waits has no transaction and no snapshot.
 SELECT backend_xmin IS NULL AS no_snapshot, xact_start IS NULL AS no_transaction
@@ -74,7 +75,7 @@ SELECT migrate_throttle(:job, '{}');
 -- Nobody to measure: no standby here. Fail closed.
 TRUNCATE target;
 SELECT migrate_backfill('source', 'target', sync => false, throttle => '{"max_replication_lag": "5 s"}') AS job \gset
-CALL until(:job, 'throttled_by IS NOT NULL');
+CALL until(:job, 'throttled_by LIKE ''%:%'' AND state = ''running''');
 SELECT state, throttled_by FROM migrate.progress WHERE job = :job;
 -- Outside the window.
 SELECT migrate_throttle(:job, jsonb_build_object('window',
@@ -102,7 +103,7 @@ SELECT migrate_resume(:job);
 SELECT migrate_cancel(:job);
 TRUNCATE target;
 SELECT migrate_backfill('source', 'target', sync => false, throttle => '{"max_replication_lag": "5 s"}') AS job \gset
-CALL until(:job, 'throttled_by IS NOT NULL');
+CALL until(:job, 'throttled_by LIKE ''%:%'' AND state = ''running''');
 SELECT migrate_cancel(:job);
 SELECT state FROM migrate.progress WHERE job = :job;
 

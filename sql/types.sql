@@ -1,3 +1,4 @@
+-- Scenarios: O54, O58, R18
 -- Every built-in type, through the direct and the sql method, as columns, arrays and domains.
 SET client_min_messages = warning;
 DROP EXTENSION IF EXISTS pg_cutover CASCADE;

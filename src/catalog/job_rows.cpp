@@ -219,9 +219,19 @@ std::optional<JobProgress> FindProgress(int64_t id) {
 }
 
 void SetPhase(int64_t id, const std::string& phase) {
-  Update("UPDATE migrate.job SET phase = $2 WHERE id = $1",
-         {Argument::Int8(id), Argument::Text(phase)});
   Event event;
+  {
+    Scope scope;
+    const pg::Rows rows = scope.Execute(
+        "UPDATE migrate.job SET phase = $2 WHERE id = $1 "
+        "RETURNING link, source::oid, target::oid, migration",
+        {Argument::Int8(id), Argument::Text(phase)});
+    if (rows.empty()) return;
+    event.link = rows.Int8(0, 1);
+    event.source = rows.ObjectId(0, 2).value_or(InvalidOid);
+    event.target = rows.ObjectId(0, 3).value_or(InvalidOid);
+    event.migration = rows.Text(0, 4);
+  }
   event.kind = "phase";
   event.job = id;
   event.message = fmt::format("job {} entered phase {}", id, phase);

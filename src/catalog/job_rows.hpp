@@ -141,6 +141,8 @@ void SaveBatch(int64_t job, int worker, const std::vector<std::string>& position
 void SetThrottledBy(int64_t job, int worker, const std::optional<std::string>& reason);
 // The worker is leaving: no pid, no rate.
 void CloseCursor(int64_t job, int worker);
+// The same for all workers of a job that has none: what crashed ones left behind.
+void CloseCursors(int64_t job);
 
 void InsertDeferredRow(int64_t job, Oid relation, const std::vector<std::string>& key);
 // Those tried least, then the oldest, first.

@@ -133,6 +133,14 @@ void CloseCursor(int64_t job, int worker) {
       {Argument::Int8(job), Argument::Int4(worker), Argument::Int4(MyProcPid)});
 }
 
+void CloseCursors(int64_t job) {
+  Scope scope;
+  scope.Execute(
+      "UPDATE migrate.job_cursor SET pid = NULL, rows_per_second = NULL, throttled_by = NULL "
+      "WHERE job = $1 AND pid IS NOT NULL",
+      {Argument::Int8(job)});
+}
+
 void InsertDeferredRow(int64_t job, Oid relation, const std::vector<std::string>& key) {
   Scope scope;
   scope.Execute("INSERT INTO migrate.job_deferred_row (job, relation, key) VALUES ($1, $2, $3)",

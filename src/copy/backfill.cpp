@@ -44,7 +44,8 @@ void Start(job::Session& session) {
     const catalog::JobRow& job = session.row();
     if (!job.link)
       pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                fmt::format("the link of job {} was removed", job.id));
+                fmt::format("the link of job {} was removed", job.id), {},
+              fmt::format("SELECT migrate_cancel({}), and start a new job.", job.id));
     const catalog::LinkRow link = catalog::LoadLink(*job.link);
     // Nothing may come into the target between the look and the removal of its indexes.
     pg::Section([&] {

@@ -105,8 +105,9 @@ std::vector<Step> Explain(const catalog::LinkRow& link) {
                         : fmt::format("kept up to date while rows are written, as the target {}: {}",
                                       empty ? "is filled by SQL" : "is not empty",
                                       fmt::join(later, ", "))});
-  steps.push_back({"locks: start", "ACCESS SHARE on the source; ACCESS EXCLUSIVE on the target, for a "
-                                   "moment, with lock_timeout and retry"});
+  steps.push_back({"locks: start", "ACCESS SHARE on the source; ACCESS EXCLUSIVE on the target and "
+                                   "on tables that its foreign keys reference, for a moment, with "
+                                   "lock_timeout and retry"});
   steps.push_back({"locks: copy",
                    direct ? "ACCESS SHARE on the source, no row locks; ROW EXCLUSIVE on the target; a "
                             "batch at a time"
@@ -115,8 +116,10 @@ std::vector<Step> Explain(const catalog::LinkRow& link) {
                                    "time"
                                  : "ROW SHARE on the source and FOR SHARE on the rows of the batch, whose "
                                    "writers wait for it; ROW EXCLUSIVE on the target; a batch at a time")});
-  steps.push_back({"locks: afterwards", "SHARE UPDATE EXCLUSIVE on the target for indexes, validation, "
-                                        "ANALYZE and VACUUM: reads and writes go on"});
+  steps.push_back({"locks: afterwards",
+                   "SHARE UPDATE EXCLUSIVE on the target for indexes, validation, ANALYZE and VACUUM; for "
+                   "a moment ACCESS EXCLUSIVE for a unique constraint, SHARE ROW EXCLUSIVE on both tables "
+                   "for a foreign key, with lock_timeout and retry"});
   if (link.sync_refusal) steps.push_back({"sync", "not possible: " + *link.sync_refusal});
   return steps;
 }

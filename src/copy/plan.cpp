@@ -71,7 +71,7 @@ Plan LoadPlan(const catalog::JobRow& job) {
   if (!job.link)
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("the link of job {} was removed", job.id), {},
-              "Cancel the job with migrate_cancel and start a new one.");
+              fmt::format("SELECT migrate_cancel({}), and start a new job.", job.id));
   Plan plan;
   plan.job = job.id;
   plan.link = catalog::LoadLink(*job.link);

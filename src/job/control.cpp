@@ -4,6 +4,7 @@
 #include "catalog/event_rows.hpp"
 #include "job/commit_actions.hpp"
 #include "job/control.hpp"
+#include "job/locks.hpp"
 #include "job/recover.hpp"
 #include "job/rights.hpp"
 #include "job/throttle_spec.hpp"
@@ -50,6 +51,11 @@ std::string ByCaller(const catalog::JobRow& job, const char* what) {
   return fmt::format("job {} {} by {}", job.id, what, pg::RoleName(GetUserId()));
 }
 
+// Workers that crashed could not say that they left.
+void ForgetDeadWorkers(int64_t id) {
+  if (WorkersOf(id).empty()) catalog::CloseCursors(id);
+}
+
 }  // namespace
 
 catalog::JobRow FindControlled(int64_t id) { return Require(catalog::FindJob(id), id); }
@@ -58,16 +64,22 @@ void Pause(int64_t id) {
   const catalog::JobRow job = LockControlled(id);
   if (!core::WantsWorker(job.state)) WrongState(job, "paused");
   (void)catalog::MoveJob(id, job.state, JobState::kPaused, ByCaller(job, "paused"));
+  ForgetDeadWorkers(id);
   InterruptAtCommit(id);
 }
 
 void Resume(int64_t id) {
   catalog::JobRow job = LockControlled(id);
   if (job.state != JobState::kPaused && job.state != JobState::kFailed) WrongState(job, "resumed");
+  if (OidIsValid(job.source) && !job.link)
+    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+              fmt::format("the link of job {} was removed", id), {},
+              fmt::format("SELECT migrate_cancel({}), and start a new job.", id));
   if (std::optional<pg::ErrorInfo> problem = RightsProblem(job))
     throw pg::Error(std::move(*problem));
   // As for a new job: two may not work on one target. A paused one counts, a failed one does not.
   if (job.state == JobState::kFailed && OidIsValid(job.target)) {
+    LockTarget(job.target);
     if (const std::optional<int64_t> other = catalog::UnfinishedJobOn(job.target))
       pg::Raise(ERRCODE_OBJECT_IN_USE,
                 fmt::format("job {} works on {} already", *other, pg::QualifiedName(job.target)), {},
@@ -83,6 +95,7 @@ void Cancel(int64_t id) {
   const catalog::JobRow job = LockControlled(id);
   if (!core::CanMove(job.state, JobState::kCancelled)) WrongState(job, "cancelled");
   (void)catalog::MoveJob(id, job.state, JobState::kCancelled, ByCaller(job, "cancelled"));
+  ForgetDeadWorkers(id);
   InterruptAtCommit(id);
 }
 

@@ -132,12 +132,13 @@ void Session::Poll() {
 
 void Session::Sleep(int64_t microseconds, const char* why) {
   assert(!IsTransactionState());
-  const int64_t until = NowMicros() + microseconds;
   if (microseconds <= 0) return;
+  const int64_t until = NowMicros() + microseconds;
+  const int changes = throttle_changes_;
   pg::Call(pgstat_report_activity, STATE_IDLE, static_cast<const char*>(nullptr));
   for (;;) {
     const int64_t now = NowMicros();
-    if (now >= until) break;
+    if (now >= until || throttle_changes_ != changes) break;
     const bool interrupted = Nap(std::min(until - now, kPollMicros), why);
     if (interrupted || NowMicros() - polled_us_ >= kPollMicros) Poll();
   }

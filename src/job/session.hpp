@@ -149,7 +149,8 @@ class Session {
   int active_workers() const { return team_.active(); }
 
   // Sleeps outside any transaction; looks at the job's state at once when interrupted and every second
-  // otherwise, and throws Stopped when it no longer runs. `why` is shown in pg_stat_activity.
+  // otherwise, and throws Stopped when it no longer runs. Returns early when the throttle was changed.
+  // `why` is shown in pg_stat_activity.
   void Sleep(int64_t microseconds, const char* why);
 
  private:
@@ -189,6 +190,7 @@ class Session {
   core::Signals signals_;
   core::Decision decision_;
   pg_tz* const zone_;
+  int throttle_changes_ = 0;
   int pacer_workers_ = 1;
   int64_t polled_us_ = 0;
   int64_t measured_us_ = 0;

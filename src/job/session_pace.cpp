@@ -28,6 +28,7 @@ constexpr int64_t kNotablePauseMicros = 100'000;
 
 void Session::ApplyThrottle(const std::string& throttle) {
   row_.throttle = throttle;
+  ++throttle_changes_;
   // Validated when it was stored, and read here without another look at its query.
   throttle_ = pg::InTransaction([&] { return ReadThrottle(throttle); });
   signals_ = {};

@@ -33,30 +33,28 @@ Reading FromRow(const pg::Rows& rows, const char* absent) {
   return Reading::Of(*value, where);
 }
 
-// A base backup is no standby. The flush position is read first (a subquery without references runs
+// A base backup is no standby, and neither is what writes WAL and never replays any (pg_receivewal):
+// it would hold a job for ever. The flush position is read first (a subquery without references runs
 // once), so that what is written meanwhile cannot make a standby that is level look behind.
-Reading ReplicationLagMs() {
+Reading ReplicationLag(const char* behind) {
   catalog::Scope scope;
   return FromRow(
-      scope.Execute(
-          "SELECT CASE WHEN r.replay_lsn >= f.lsn THEN 0 "
-          "ELSE extract(epoch FROM r.replay_lag)::float8 * 1000 END AS lag, "
+      scope.Execute(fmt::format(
+          "SELECT CASE WHEN r.replay_lsn >= f.lsn THEN 0 ELSE {} END AS lag, "
           "coalesce(nullif(r.application_name, ''), 'pid ' || r.pid) "
           "FROM (SELECT pg_current_wal_flush_lsn() AS lsn OFFSET 0) f, pg_stat_replication r "
-          "WHERE r.state <> 'backup' ORDER BY lag DESC NULLS FIRST LIMIT 1"),
+          "WHERE r.state <> 'backup' AND (r.replay_lsn IS NOT NULL OR r.write_lsn IS NULL) "
+          "ORDER BY lag DESC NULLS FIRST LIMIT 1",
+          behind)),
       "no standby is connected");
 }
 
+Reading ReplicationLagMs() {
+  return ReplicationLag("extract(epoch FROM r.replay_lag)::float8 * 1000");
+}
+
 Reading ReplicationLagBytes() {
-  catalog::Scope scope;
-  return FromRow(
-      scope.Execute("SELECT CASE WHEN r.replay_lsn >= f.lsn THEN 0 "
-                    "ELSE pg_wal_lsn_diff(f.lsn, r.replay_lsn)::float8 END AS lag, "
-                    "coalesce(nullif(r.application_name, ''), 'pid ' || r.pid) "
-                    "FROM (SELECT pg_current_wal_flush_lsn() AS lsn OFFSET 0) f, "
-                    "pg_stat_replication r "
-                    "WHERE r.state <> 'backup' ORDER BY lag DESC NULLS FIRST LIMIT 1"),
-      "no standby is connected");
+  return ReplicationLag("pg_wal_lsn_diff(f.lsn, r.replay_lsn)::float8");
 }
 
 Reading SlotLagBytes() {

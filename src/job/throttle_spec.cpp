@@ -85,7 +85,15 @@ int64_t Milliseconds(std::string_view key, const std::string& value) {
   }
 }
 
+// A small number without a unit means seconds to whoever writes it and bytes to us.
+constexpr int64_t kLeastBareBytes = 1024;
+
 void ReadLag(ThrottleSpec* spec, std::string_view key, const std::string& value) {
+  const bool bare = value.find_first_not_of("0123456789.") == std::string::npos;
+  const int64_t number = bare ? TryBytes(value).value_or(0) : 0;
+  if (number > 0 && number < kLeastBareBytes)
+    Invalid(key, value, "clear without a unit",
+            fmt::format("Write {{\"{0}\": \"{1} s\"}} or {{\"{0}\": \"{1} kB\"}}.", key, value));
   if (const std::optional<int64_t> bytes = TryBytes(value))
     spec->max_replication_lag_bytes = *bytes;
   else

@@ -58,6 +58,11 @@ class Worker {
       if (!job || !core::WantsWorker(job->state)) return false;
       if (!leading() && job->state != core::JobState::kRunning) return false;
       if (PausedAsStranger(*job)) return false;
+      // The postmaster starts workers again without asking.
+      if (!MayStartJobs()) {
+        if (leading()) catalog::SetWaitingFor(job->id, "pg_cutover.start_jobs is off");
+        return false;
+      }
       if (std::optional<pg::ErrorInfo> problem = RightsProblem(*job))
         throw pg::Error(std::move(*problem));
       kind_ = FindKind(job->kind);
@@ -66,7 +71,10 @@ class Worker {
                   fmt::format("this version of pg_cutover knows no job of kind \"{}\"", job->kind), {},
                   "Update the library, or cancel the job.");
       ActAs(job->effective_role);
-      if (leading()) SayThatItRuns(*job);
+      if (leading()) {
+        SayThatItRuns(*job);
+        catalog::CloseCursors(order_.job);
+      }
       (void)catalog::OpenCursor(order_.job, order_.worker);
       job->state = core::JobState::kRunning;
       job->waiting_for.reset();

@@ -197,6 +197,9 @@ void Unlink(Oid source, Oid target) {
               fmt::format("job {} is still working on {}", *job, target_name), {},
               fmt::format("SELECT migrate_cancel({}), or wait until it has ended.", *job));
   if (pg::Call(get_rel_relkind, target) != '\0') PutBack(*link);
+  std::vector<std::string> forgotten;
+  for (const catalog::DeferredObject& object : catalog::DeferredObjects(link->id, true))
+    if (!object.from_target) forgotten.push_back(pg::QuoteIdentifier(object.name));
   catalog::DeleteLink(link->id);
 
   catalog::Event event;
@@ -218,7 +221,11 @@ void Unlink(Oid source, Oid target) {
       link->migration ? ", migration => " + pg::QuoteLiteral(*link->migration) : "");
   catalog::RecordEvent(event);
   if (link->created_target)
-    pg::Notice(fmt::format("{} stays, without a link", target_name), {},
+    pg::Notice(fmt::format("{} stays, without a link", target_name),
+               forgotten.empty() ? std::string()
+                                 : fmt::format("It was not given these indexes, constraints and "
+                                               "triggers of the source: {}.",
+                                               fmt::join(forgotten, ", ")),
                fmt::format("DROP TABLE {} if it is not needed.", target_name));
 }
 

@@ -17,7 +17,7 @@ SELECT j.id AS job,
        j.phase,
        coalesce(c.rows_written, 0) AS rows_done,
        CASE WHEN j.state = 'succeeded' THEN coalesce(c.rows_written, 0)
-            ELSE greatest(j.rows_total, coalesce(c.rows_written, 0)) END AS rows_total,
+            WHEN j.rows_total IS NOT NULL THEN greatest(j.rows_total, coalesce(c.rows_written, 0)) END AS rows_total,
        p.percent,
        CASE WHEN j.state = 'running' THEN c.rows_per_second
             WHEN c.busy_ms > 0 THEN c.rows_written / (c.busy_ms / 1000.0) END AS rows_per_second,
@@ -26,8 +26,11 @@ SELECT j.id AS job,
                  coalesce(c.rows_written, 0) * (100.0 - p.percent) / p.percent / c.rows_per_second)) END AS eta,
        CASE WHEN j.state IN ('queued', 'running', 'paused')
             THEN coalesce(c.throttled_by, j.waiting_for,
-                 CASE WHEN j.state = 'running' AND NOT migrate.job_has_worker(j.id)
-                      THEN 'no worker: SELECT migrate_recover() starts one' END) END AS throttled_by,
+                 CASE WHEN j.state = 'paused' OR migrate.job_has_worker(j.id) THEN NULL
+                      WHEN pg_catalog.current_setting('pg_cutover.start_jobs', true) = 'off'
+                      THEN 'pg_cutover.start_jobs is off'
+                      WHEN j.state = 'running' THEN 'no worker: SELECT migrate_recover() starts one'
+                      ELSE 'no worker yet' END) END AS throttled_by,
        j.workers,
        j.started_at,
        j.finished_at,

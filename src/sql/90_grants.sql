@@ -18,6 +18,9 @@ BEGIN
         EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA migrate TO %s', grantee);
         EXECUTE pg_catalog.format('GRANT SELECT ON migrate.progress, migrate.event TO %s', grantee);
     END IF;
+    IF access = 'operator' AND NOT pg_catalog.has_schema_privilege(grantee, '@extschema@', 'USAGE') THEN
+        EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA @extschema@ TO %s', grantee);
+    END IF;
     FOR routine IN
         SELECT p.oid::pg_catalog.regprocedure AS signature, n.nspname = 'migrate' AS helper
           FROM pg_catalog.pg_depend d

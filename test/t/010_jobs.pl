@@ -1,5 +1,5 @@
 # Jobs in one session's eyes: launched at commit and not on rollback, paused, resumed, cancelled, waited for without
-# a snapshot (O49 the same migration started twice, O51 a later success does not hide a failure, R42 concurrent
+# a snapshot (O27, O49 the same migration started twice, O51 a later success does not hide a failure, R42 concurrent
 # operators, R16 two-phase commit).
 use strict;
 use warnings;

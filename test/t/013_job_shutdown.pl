@@ -9,7 +9,7 @@ use Time::HiRes qw(time);
 use lib 'test/t';
 use JobNode;
 
-my $jobs = JobNode->new('shutdown', shared_preload_libraries => 'pg_cutover', 'pg_cutover.launcher_naptime' => '1');
+my $jobs = JobNode->new('shutdown', shared_preload_libraries => 'pg_cutover', 'pg_cutover.launcher_naptime' => '300');
 my $node = $jobs->node;
 my $hold = q('{"query": "true"}');
 
