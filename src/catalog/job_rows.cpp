@@ -171,6 +171,16 @@ std::optional<int64_t> UnfinishedJobOn(Oid target) {
   return rows.Int8(0, 1);
 }
 
+std::vector<int64_t> FailedJobsOf(int64_t link) {
+  Scope scope;
+  const pg::Rows rows = scope.Execute(
+      "SELECT id FROM migrate.job WHERE link = $1 AND state = 'failed' ORDER BY id",
+      {Argument::Int8(link)});
+  std::vector<int64_t> jobs;
+  for (uint64_t row = 0; row < rows.size(); ++row) jobs.push_back(rows.Int8(row, 1).value());
+  return jobs;
+}
+
 std::vector<int64_t> JobsIn(core::JobState state) {
   Scope scope;
   const pg::Rows rows =

@@ -104,6 +104,8 @@ std::optional<JobRow> FindJob(int64_t id);
 std::optional<JobRow> LockJob(int64_t id);
 // The unfinished job (queued, running, paused) on this target, if any.
 std::optional<int64_t> UnfinishedJobOn(Oid target);
+// Failed jobs that a resume would bring back to this link.
+std::vector<int64_t> FailedJobsOf(int64_t link);
 // Jobs in the given state, oldest first.
 std::vector<int64_t> JobsIn(core::JobState state);
 

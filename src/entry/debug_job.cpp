@@ -115,7 +115,7 @@ void Help(job::Session& session) {
 
 }  // namespace
 
-void RegisterDebugKinds() { job::RegisterKind({"debug", Lead, Help}); }
+void RegisterDebugKinds() { job::RegisterKind({"debug", Lead, Help, false}); }
 
 }  // namespace pg_cutover::entry
 

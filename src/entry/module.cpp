@@ -19,7 +19,7 @@ namespace {
 void Load() {
   job::DefineSettings();
   job::RegisterTransactionCallbacks();
-  job::RegisterKind({copy::kBackfill, copy::LeadBackfill, copy::HelpBackfill});
+  job::RegisterKind({copy::kBackfill, copy::LeadBackfill, copy::HelpBackfill, true});
   RegisterDebugKinds();
   // pg_upgrade starts the servers for itself.
   if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade) job::RegisterLauncher();

@@ -4,6 +4,7 @@
 #include "catalog/event_rows.hpp"
 #include "job/commit_actions.hpp"
 #include "job/control.hpp"
+#include "job/kinds.hpp"
 #include "job/locks.hpp"
 #include "job/recover.hpp"
 #include "job/rights.hpp"
@@ -71,7 +72,8 @@ void Pause(int64_t id) {
 void Resume(int64_t id) {
   catalog::JobRow job = LockControlled(id);
   if (job.state != JobState::kPaused && job.state != JobState::kFailed) WrongState(job, "resumed");
-  if (OidIsValid(job.source) && !job.link)
+  const Kind* const kind = FindKind(job.kind);
+  if (kind != nullptr && kind->needs_link && !job.link)
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("the link of job {} was removed", id), {},
               fmt::format("SELECT migrate_cancel({}), and start a new job.", id));

@@ -16,6 +16,8 @@ struct Kind {
   const char* name;
   void (*leader)(Session&);
   void (*helper)(Session&);
+  // It works on a link and cannot go on without it.
+  bool needs_link;
 };
 
 // `kind.name` must be a literal. At most a few dozen, fixed when the library is loaded.

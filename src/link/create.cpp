@@ -200,6 +200,10 @@ void Unlink(Oid source, Oid target) {
   std::vector<std::string> forgotten;
   for (const catalog::DeferredObject& object : catalog::DeferredObjects(link->id, true))
     if (!object.from_target) forgotten.push_back(pg::QuoteIdentifier(object.name));
+  // Without its link a failed job could never go on.
+  for (const int64_t job : catalog::FailedJobsOf(link->id))
+    (void)catalog::MoveJob(job, core::JobState::kFailed, core::JobState::kCancelled,
+                           fmt::format("job {} cancelled: its link was removed", job));
   catalog::DeleteLink(link->id);
 
   catalog::Event event;
