@@ -1,8 +1,8 @@
 // Rows of migrate.job; see job_rows.hpp.
 #include <fmt/format.h>
 
-#include "catalog/event_rows.hpp"
 #include "catalog/job_rows.hpp"
+#include "catalog/event_rows.hpp"
 #include "catalog/scope.hpp"
 
 namespace pg_cutover::catalog {
@@ -14,7 +14,8 @@ using pg::Argument;
 constexpr const char* kColumns =
     "id, kind, link, source::oid, target::oid, migration, state, phase, waiting_for, "
     "(options ->> 'batch_size')::int4, (options ->> 'batch_delay_ms')::int8, options ->> 'method', "
-    "(options ->> 'sync')::bool, throttle::text, workers, login_role::oid, effective_role::oid, home, "
+    "(options ->> 'sync')::bool, throttle::text, workers, login_role::oid, effective_role::oid, "
+    "home, "
     "boundary::text, rows_total, units_total, attempts, "
     "error_sqlstate, error_message, error_detail, error_hint, error_context";
 
@@ -89,8 +90,9 @@ std::optional<std::string> OrNull(const std::string& text) {
 bool Move(int64_t id, core::JobState from, core::JobState to, const std::string& message,
           const pg::ErrorInfo* error) {
   if (!core::CanMove(from, to))
-    pg::Raise(ERRCODE_INTERNAL_ERROR, fmt::format("a job cannot go from {} to {}",
-                                                  core::JobStateName(from), core::JobStateName(to)));
+    pg::Raise(ERRCODE_INTERNAL_ERROR,
+              fmt::format("a job cannot go from {} to {}", core::JobStateName(from),
+                          core::JobStateName(to)));
   Event event;
   {
     Scope scope;
@@ -132,7 +134,9 @@ void Update(const char* sql, const std::vector<Argument>& arguments) {
 
 }  // namespace
 
-std::string Home() { return fmt::format("{}/{}", GetSystemIdentifier(), MyDatabaseId); }
+std::string Home() {
+  return fmt::format("{}/{}", GetSystemIdentifier(), MyDatabaseId);
+}
 
 int64_t InsertJob(const JobRow& row) {
   Scope scope;
@@ -140,7 +144,8 @@ int64_t InsertJob(const JobRow& row) {
       "INSERT INTO migrate.job (kind, link, source, target, migration, options, throttle, workers, "
       "login_role, effective_role, home) "
       "VALUES ($1, $2, $3, $4, $5, jsonb_strip_nulls(jsonb_build_object('batch_size', $6::int4, "
-      "'batch_delay_ms', $7::int8, 'method', $8::text, 'sync', $9::bool)), $10::jsonb, $11, $12, $13, "
+      "'batch_delay_ms', $7::int8, 'method', $8::text, 'sync', $9::bool)), $10::jsonb, $11, $12, "
+      "$13, "
       "$14) RETURNING id",
       {Argument::Text(row.kind), Argument::Int8(row.link),
        Argument::RegClass(OidIsValid(row.source) ? std::optional(row.source) : std::nullopt),
@@ -173,11 +178,12 @@ std::optional<int64_t> UnfinishedJobOn(Oid target) {
 
 std::vector<int64_t> FailedJobsOf(int64_t link) {
   Scope scope;
-  const pg::Rows rows = scope.Execute(
-      "SELECT id FROM migrate.job WHERE link = $1 AND state = 'failed' ORDER BY id",
-      {Argument::Int8(link)});
+  const pg::Rows rows =
+      scope.Execute("SELECT id FROM migrate.job WHERE link = $1 AND state = 'failed' ORDER BY id",
+                    {Argument::Int8(link)});
   std::vector<int64_t> jobs;
-  for (uint64_t row = 0; row < rows.size(); ++row) jobs.push_back(rows.Int8(row, 1).value());
+  for (uint64_t row = 0; row < rows.size(); ++row)
+    jobs.push_back(rows.Int8(row, 1).value());
   return jobs;
 }
 
@@ -186,7 +192,8 @@ std::vector<int64_t> JobsIn(core::JobState state) {
   const pg::Rows rows =
       scope.Execute("SELECT id FROM migrate.job WHERE state = $1 ORDER BY id", {State(state)});
   std::vector<int64_t> ids;
-  for (uint64_t row = 0; row < rows.size(); ++row) ids.push_back(rows.Int8(row, 1).value());
+  for (uint64_t row = 0; row < rows.size(); ++row)
+    ids.push_back(rows.Int8(row, 1).value());
   return ids;
 }
 

@@ -1,7 +1,7 @@
 // Rows of migrate.job and what hangs on it: cursors, parts, deferred rows.
 //
-// All functions run in the caller's transaction and need an active snapshot. Every change of state is
-// one UPDATE with a guard on the old state, and one event.
+// All functions run in the caller's transaction and need an active snapshot. Every change of state
+// is one UPDATE with a guard on the old state, and one event.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 #include "core/block_ranges.hpp"
 #include "core/job_state.hpp"
+
 #include "pg/error.hpp"
 
 #include "pg/pg.hpp"

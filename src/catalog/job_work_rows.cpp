@@ -97,9 +97,10 @@ void SaveBatch(int64_t job, int worker, core::BlockRange finished, const BatchCo
   arguments.push_back(Argument::Int8(finished.end));
   Scope scope;
   const pg::Rows rows = scope.Execute(
-      fmt::format("UPDATE migrate.job_cursor SET {}, "
-                  "done = done + int8multirange(int8range($10, $11)) WHERE job = $1 AND worker = $2",
-                  kCount),
+      fmt::format(
+          "UPDATE migrate.job_cursor SET {}, "
+          "done = done + int8multirange(int8range($10, $11)) WHERE job = $1 AND worker = $2",
+          kCount),
       arguments);
   RequireOneRow(rows, job, worker);
 }
@@ -110,8 +111,8 @@ void SaveBatch(int64_t job, int worker, const std::vector<std::string>& position
   arguments.push_back(Argument::TextArray(position));
   Scope scope;
   const pg::Rows rows = scope.Execute(
-      fmt::format(
-          "UPDATE migrate.job_cursor SET {}, position = $10 WHERE job = $1 AND worker = $2", kCount),
+      fmt::format("UPDATE migrate.job_cursor SET {}, position = $10 WHERE job = $1 AND worker = $2",
+                  kCount),
       arguments);
   RequireOneRow(rows, job, worker);
 }
@@ -168,7 +169,8 @@ std::vector<DeferredRow> DeferredRows(int64_t job, int limit) {
 int64_t CountDeferredRows(int64_t job) {
   Scope scope;
   return scope
-      .Execute("SELECT count(*) FROM migrate.job_deferred_row WHERE job = $1", {Argument::Int8(job)})
+      .Execute("SELECT count(*) FROM migrate.job_deferred_row WHERE job = $1",
+               {Argument::Int8(job)})
       .Int8(0, 1)
       .value();
 }

@@ -1,17 +1,18 @@
-// migrate.debug_job: a job that does nothing but count, for tests of the runtime (test builds only).
+// migrate.debug_job: a job that does nothing but count, for tests of the runtime (test builds
+// only).
 //
-// Each step is a "block": it commits with its mark in the cursor, and counts a row written. Steps that
-// are done are not done again, so at the end rows_written is the number of steps, whatever happened in
-// between.
+// Each step is a "block": it commits with its mark in the cursor, and counts a row written. Steps
+// that are done are not done again, so at the end rows_written is the number of steps, whatever
+// happened in between.
 #ifdef PG_CUTOVER_DEBUG_POINTS
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 
-#include "entry/arguments.hpp"
+#include <fmt/format.h>
+
 #include "entry/debug_job.hpp"
+#include "entry/arguments.hpp"
 #include "job/create.hpp"
 #include "job/kinds.hpp"
 #include "job/session.hpp"
@@ -115,7 +116,9 @@ void Help(job::Session& session) {
 
 }  // namespace
 
-void RegisterDebugKinds() { job::RegisterKind({"debug", Lead, Help, false}); }
+void RegisterDebugKinds() {
+  job::RegisterKind({"debug", Lead, Help, false});
+}
 
 }  // namespace pg_cutover::entry
 
@@ -125,10 +128,9 @@ PG_CUTOVER_FUNCTION(pg_cutover_debug_job) {
   const pg_cutover::entry::Arguments arguments(fcinfo);
   pg_cutover::catalog::JobRow job;
   job.kind = "debug";
-  job.method = fmt::format("{}:{}:{}:{}", arguments.OptionalInt4(0).value_or(0),
-                           arguments.OptionalInt4(1).value_or(0),
-                           arguments.OptionalInt4(2).value_or(-1),
-                           arguments.OptionalText(6).value_or(""));
+  job.method = fmt::format(
+      "{}:{}:{}:{}", arguments.OptionalInt4(0).value_or(0), arguments.OptionalInt4(1).value_or(0),
+      arguments.OptionalInt4(2).value_or(-1), arguments.OptionalText(6).value_or(""));
   job.workers = arguments.OptionalInt4(3).value_or(1);
   if (!arguments.IsNull(4)) job.throttle = pg::OutputText(JSONBOID, arguments.OptionalDatum(4));
   if (!arguments.IsNull(5)) job.source = job.target = arguments.Relation(5, "target");

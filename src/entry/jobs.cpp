@@ -1,9 +1,10 @@
 // SQL-callable functions around jobs: control, waiting, and what the views need.
-#include <fmt/format.h>
-
 #include <optional>
 
+#include <fmt/format.h>
+
 #include "core/progress.hpp"
+
 #include "entry/arguments.hpp"
 #include "job/control.hpp"
 #include "job/locks.hpp"
@@ -47,7 +48,9 @@ PG_CUTOVER_FUNCTION(pg_cutover_throttle) {
   PG_RETURN_VOID();
 }
 
-PG_CUTOVER_FUNCTION(pg_cutover_recover) { PG_RETURN_INT32(job::Recover()); }
+PG_CUTOVER_FUNCTION(pg_cutover_recover) {
+  PG_RETURN_INT32(job::Recover());
+}
 
 PG_CUTOVER_FUNCTION(pg_cutover_wait) {
   const Arguments arguments(fcinfo);

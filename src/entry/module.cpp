@@ -29,4 +29,6 @@ void Load() {
 
 }  // namespace pg_cutover::entry
 
-void _PG_init() { pg_cutover::pg::Enter(pg_cutover::entry::Load); }
+void _PG_init() {
+  pg_cutover::pg::Enter(pg_cutover::entry::Load);
+}

@@ -1,10 +1,10 @@
 // What has to happen at commit; see commit_actions.hpp.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <csignal>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "job/commit_actions.hpp"
 #include "job/launch.hpp"
@@ -33,16 +33,22 @@ std::vector<Action>& Pending() {
 void Launch(const Action& action) {
   const std::string stays = fmt::format("job {} stays queued", action.job);
   if (!MayStartJobs()) {
-    pg::WarnNoError({ERRCODE_WARNING, stays, "pg_cutover.start_jobs is off.",
-                     "Turn it on, then SELECT migrate_recover().", {}});
+    pg::WarnNoError({ERRCODE_WARNING,
+                     stays,
+                     "pg_cutover.start_jobs is off.",
+                     "Turn it on, then SELECT migrate_recover().",
+                     {}});
     return;
   }
   if (!LaunchLeader(action.job, action.login_role))
-    pg::WarnNoError({ERRCODE_WARNING, stays, fmt::format("There is {}.", NoSlotReason()),
-                     fmt::format("SELECT migrate_recover() or CALL migrate_wait({}) starts it when a "
-                                 "slot is free; so does the end of any other job.",
-                                 action.job),
-                     {}});
+    pg::WarnNoError(
+        {ERRCODE_WARNING,
+         stays,
+         fmt::format("There is {}.", NoSlotReason()),
+         fmt::format("SELECT migrate_recover() or CALL migrate_wait({}) starts it when a "
+                     "slot is free; so does the end of any other job.",
+                     action.job),
+         {}});
 }
 
 void Perform(const std::vector<Action>& actions) {
@@ -50,7 +56,8 @@ void Perform(const std::vector<Action>& actions) {
     if (action.kind == Action::Kind::kLaunch) {
       Launch(action);
     } else {
-      for (const int pid : WorkersOf(action.job)) (void)::kill(pid, SIGINT);
+      for (const int pid : WorkersOf(action.job))
+        (void)::kill(pid, SIGINT);
     }
   }
 }
@@ -103,9 +110,13 @@ void RegisterTransactionCallbacks() {
   });
 }
 
-void LaunchAtCommit(int64_t job, Oid login_role) { Add(Action::Kind::kLaunch, job, login_role); }
+void LaunchAtCommit(int64_t job, Oid login_role) {
+  Add(Action::Kind::kLaunch, job, login_role);
+}
 
-void InterruptAtCommit(int64_t job) { Add(Action::Kind::kInterrupt, job, InvalidOid); }
+void InterruptAtCommit(int64_t job) {
+  Add(Action::Kind::kInterrupt, job, InvalidOid);
+}
 
 bool LaunchPending(int64_t job) {
   return std::ranges::any_of(Pending(), [=](const Action& action) {

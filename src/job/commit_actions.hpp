@@ -1,9 +1,9 @@
-// What has to happen when the current transaction commits, and must not happen if it does not: starting
-// a job's worker, interrupting a job's workers.
+// What has to happen when the current transaction commits, and must not happen if it does not:
+// starting a job's worker, interrupting a job's workers.
 //
-// Follows subtransactions: what was asked for in one that rolled back is forgotten. A transaction that
-// asked for something cannot be prepared, as its commit would come from a session that knows nothing
-// of it.
+// Follows subtransactions: what was asked for in one that rolled back is forgotten. A transaction
+// that asked for something cannot be prepared, as its commit would come from a session that knows
+// nothing of it.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,7 @@
 // How a background worker becomes a session; see connect.hpp.
-#include "job/connect.hpp"
-
 #include <string>
 
+#include "job/connect.hpp"
 #include "pg/call.hpp"
 #include "pg/text.hpp"
 

@@ -1,9 +1,9 @@
 // What an operator does to a job; see control.hpp.
 #include <fmt/format.h>
 
+#include "job/control.hpp"
 #include "catalog/event_rows.hpp"
 #include "job/commit_actions.hpp"
-#include "job/control.hpp"
 #include "job/kinds.hpp"
 #include "job/locks.hpp"
 #include "job/recover.hpp"
@@ -25,7 +25,9 @@ catalog::JobRow Require(const std::optional<catalog::JobRow>& job, int64_t id) {
   return *job;
 }
 
-catalog::JobRow LockControlled(int64_t id) { return Require(catalog::LockJob(id), id); }
+catalog::JobRow LockControlled(int64_t id) {
+  return Require(catalog::LockJob(id), id);
+}
 
 [[noreturn]] void WrongState(const catalog::JobRow& job, const char* what) {
   std::string hint;
@@ -59,7 +61,9 @@ void ForgetDeadWorkers(int64_t id) {
 
 }  // namespace
 
-catalog::JobRow FindControlled(int64_t id) { return Require(catalog::FindJob(id), id); }
+catalog::JobRow FindControlled(int64_t id) {
+  return Require(catalog::FindJob(id), id);
+}
 
 void Pause(int64_t id) {
   const catalog::JobRow job = LockControlled(id);
@@ -84,8 +88,8 @@ void Resume(int64_t id) {
     LockTarget(job.target);
     if (const std::optional<int64_t> other = catalog::UnfinishedJobOn(job.target))
       pg::Raise(ERRCODE_OBJECT_IN_USE,
-                fmt::format("job {} works on {} already", *other, pg::QualifiedName(job.target)), {},
-                fmt::format("CALL migrate_wait({0}), or SELECT migrate_cancel({0}).", *other));
+                fmt::format("job {} works on {} already", *other, pg::QualifiedName(job.target)),
+                {}, fmt::format("CALL migrate_wait({0}), or SELECT migrate_cancel({0}).", *other));
   }
   (void)catalog::MoveJob(id, job.state, JobState::kQueued, ByCaller(job, "resumed"));
   catalog::SetAttempts(id, 0);
@@ -115,8 +119,8 @@ void Retune(int64_t id, const std::string& throttle) {
   event.source = job.source;
   event.target = job.target;
   event.details = canonical;
-  event.inverse = fmt::format("SELECT migrate_throttle({}, {})", id,
-                              pg::QuoteLiteral(job.throttle));
+  event.inverse =
+      fmt::format("SELECT migrate_throttle({}, {})", id, pg::QuoteLiteral(job.throttle));
   catalog::RecordEvent(event);
 }
 

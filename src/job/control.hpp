@@ -1,7 +1,7 @@
 // What an operator does to a job: pause, resume, cancel, throttle, recover.
 //
-// Each locks the job's row, checks that the caller may control the job, and changes its state in the
-// caller's transaction. Raises undefined_object for an unknown job, insufficient_privilege, and
+// Each locks the job's row, checks that the caller may control the job, and changes its state in
+// the caller's transaction. Raises undefined_object for an unknown job, insufficient_privilege, and
 // object_not_in_prerequisite_state where the job's state does not allow it.
 #pragma once
 

@@ -1,9 +1,9 @@
 // Making a job; see create.hpp.
 #include <fmt/format.h>
 
+#include "job/create.hpp"
 #include "catalog/event_rows.hpp"
 #include "job/commit_actions.hpp"
-#include "job/create.hpp"
 #include "job/locks.hpp"
 #include "job/rights.hpp"
 #include "job/throttle_spec.hpp"

@@ -1,8 +1,8 @@
 // What a kind of job runs; see kinds.hpp.
-#include "job/kinds.hpp"
-
 #include <array>
 #include <cassert>
+
+#include "job/kinds.hpp"
 
 namespace pg_cutover::job {
 

@@ -10,8 +10,8 @@ namespace pg_cutover::job {
 
 class Session;
 
-// `leader` runs in worker 0 and decides when the job is done: returning means it succeeded. `helper`
-// runs in the workers that the leader launches; nullptr where there are none.
+// `leader` runs in worker 0 and decides when the job is done: returning means it succeeded.
+// `helper` runs in the workers that the leader launches; nullptr where there are none.
 struct Kind {
   const char* name;
   void (*leader)(Session&);

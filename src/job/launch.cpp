@@ -26,9 +26,9 @@ BackgroundWorker JobWorker(const WorkerOrder& order) {
   BackgroundWorker worker =
       Worker("pg_cutover_job_main", order.worker == 0 ? kRestartSeconds : BGW_NEVER_RESTART);
   strlcpy(worker.bgw_type, "pg_cutover worker", sizeof(worker.bgw_type));
-  const std::string name = order.worker == 0
-                               ? fmt::format("pg_cutover job {}", order.job)
-                               : fmt::format("pg_cutover job {} helper {}", order.job, order.worker);
+  const std::string name =
+      order.worker == 0 ? fmt::format("pg_cutover job {}", order.job)
+                        : fmt::format("pg_cutover job {} helper {}", order.job, order.worker);
   strlcpy(worker.bgw_name, name.c_str(), sizeof(worker.bgw_name));
   memcpy(worker.bgw_extra, &order, sizeof(order));
   return worker;
@@ -38,7 +38,8 @@ BackgroundWorker JobWorker(const WorkerOrder& order) {
 
 bool LaunchLeader(int64_t job, Oid login_role) {
   BackgroundWorker worker = JobWorker({job, MyDatabaseId, login_role, 0, 0});
-  // Without a handle nothing is allocated: this is called after commits, where errors come too late.
+  // Without a handle nothing is allocated: this is called after commits, where errors come too
+  // late.
   return pg::Section([&] { return RegisterDynamicBackgroundWorker(&worker, nullptr); });
 }
 

@@ -1,8 +1,9 @@
 // Starting background workers.
 //
-// All are dynamic, so that nothing needs shared_preload_libraries. A leader is registered with a restart
-// time: such workers survive the restart that the postmaster goes through when a process was killed,
-// and so the job goes on by itself. Exit code 0 ends the registration, 1 means again in five seconds.
+// All are dynamic, so that nothing needs shared_preload_libraries. A leader is registered with a
+// restart time: such workers survive the restart that the postmaster goes through when a process
+// was killed, and so the job goes on by itself. Exit code 0 ends the registration, 1 means again in
+// five seconds.
 #pragma once
 
 #include <cstdint>

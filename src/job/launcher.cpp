@@ -1,9 +1,9 @@
 // The launcher; see launcher.hpp.
 #include <vector>
 
+#include "job/launcher.hpp"
 #include "job/connect.hpp"
 #include "job/launch.hpp"
-#include "job/launcher.hpp"
 #include "job/nap.hpp"
 #include "job/settings.hpp"
 #include "pg/call.hpp"

@@ -1,6 +1,5 @@
 // Locks of jobs; see locks.hpp.
 #include "job/locks.hpp"
-
 #include "pg/call.hpp"
 
 namespace pg_cutover::job {
@@ -20,8 +19,7 @@ LOCKTAG Tag(uint64_t key, uint16 space) {
 }
 
 bool TryLock(const LOCKTAG& tag, LOCKMODE mode) {
-  return pg::Section(
-      [&] { return LockAcquire(&tag, mode, true, true) != LOCKACQUIRE_NOT_AVAIL; });
+  return pg::Section([&] { return LockAcquire(&tag, mode, true, true) != LOCKACQUIRE_NOT_AVAIL; });
 }
 
 void Unlock(const LOCKTAG& tag, LOCKMODE mode) {
@@ -47,7 +45,9 @@ bool TryLockJob(int64_t job) {
   return TryLock(Tag(static_cast<uint64_t>(job), kJobSpace), ExclusiveLock);
 }
 
-void UnlockJob(int64_t job) { Unlock(Tag(static_cast<uint64_t>(job), kJobSpace), ExclusiveLock); }
+void UnlockJob(int64_t job) {
+  Unlock(Tag(static_cast<uint64_t>(job), kJobSpace), ExclusiveLock);
+}
 
 void JoinTeamLock(int64_t job) {
   const LOCKTAG tag = Tag(static_cast<uint64_t>(job), kTeamSpace);
@@ -74,6 +74,8 @@ std::vector<int> WorkersOf(int64_t job) {
   return pids;
 }
 
-bool HasLeader(int64_t job) { return !Holders(job, kJobSpace).empty(); }
+bool HasLeader(int64_t job) {
+  return !Holders(job, kJobSpace).empty();
+}
 
 }  // namespace pg_cutover::job

@@ -1,10 +1,9 @@
 // Sleeping; see nap.hpp.
-#include "job/nap.hpp"
-
 #include <algorithm>
 #include <map>
 #include <string>
 
+#include "job/nap.hpp"
 #include "pg/call.hpp"
 
 #include "pg/pg.hpp"
@@ -27,7 +26,8 @@ uint32 EventNamed(const char* why) {
 }  // namespace
 
 bool Nap(int64_t microseconds, const char* why) {
-  const auto ms = static_cast<long>(std::clamp<int64_t>((microseconds + 999) / 1000, 1, kLongestMs));
+  const auto ms =
+      static_cast<long>(std::clamp<int64_t>((microseconds + 999) / 1000, 1, kLongestMs));
   const uint32 event = EventNamed(why);
   return pg::Section([=] {
     (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, event);

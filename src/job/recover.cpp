@@ -1,10 +1,10 @@
 // Finding jobs without a worker; see recover.hpp.
 #include <fmt/format.h>
 
+#include "job/recover.hpp"
 #include "job/commit_actions.hpp"
 #include "job/launch.hpp"
 #include "job/locks.hpp"
-#include "job/recover.hpp"
 #include "job/rights.hpp"
 #include "job/settings.hpp"
 #include "pg/transaction.hpp"

@@ -1,6 +1,6 @@
-// Finding jobs that should have a worker and have none: after a restart, when no slot was free, when a
-// role was dropped. Whoever passes by does it: migrate_recover, migrate_wait, a worker that has ended,
-// the launcher's scouts.
+// Finding jobs that should have a worker and have none: after a restart, when no slot was free,
+// when a role was dropped. Whoever passes by does it: migrate_recover, migrate_wait, a worker that
+// has ended, the launcher's scouts.
 #pragma once
 
 #include <vector>
@@ -18,8 +18,8 @@ enum class Recovery { kNotNeeded, kLaunched, kNoSlot };
 // was launched before and has not come up yet makes no difference: the second one leaves.
 Recovery RecoverJob(const catalog::JobRow& job);
 
-// Pauses a job that belongs to another database (restored from a dump, or a copy of the database): only
-// in the original may it go on by itself. Returns whether it does.
+// Pauses a job that belongs to another database (restored from a dump, or a copy of the database):
+// only in the original may it go on by itself. Returns whether it does.
 bool PausedAsStranger(const catalog::JobRow& job);
 
 // The same for all queued and running jobs, each in a transaction of its own. For workers. Returns

@@ -25,7 +25,9 @@ RoleFacts FactsOf(Oid role) {
   });
 }
 
-bool IsSuperuser(Oid role) { return pg::Call(superuser_arg, role); }
+bool IsSuperuser(Oid role) {
+  return pg::Call(superuser_arg, role);
+}
 bool MayConnect(Oid role) {
   return pg::Section([=] {
     return DatumGetBool(DirectFunctionCall3(has_database_privilege_id_id, ObjectIdGetDatum(role),
@@ -33,14 +35,20 @@ bool MayConnect(Oid role) {
                                             CStringGetTextDatum("CONNECT")));
   });
 }
-bool MayBecome(Oid role, Oid other) { return pg::Call(is_member_of_role, role, other); }
+bool MayBecome(Oid role, Oid other) {
+  return pg::Call(is_member_of_role, role, other);
+}
 bool MaySelect(Oid relation, Oid role) {
   return pg::Call(pg_class_aclcheck, relation, role, static_cast<AclMode>(ACL_SELECT)) ==
          ACLCHECK_OK;
 }
-bool Owns(Oid role, Oid relation) { return pg::Call(pg::compat::RelationOwnerCheck, relation, role); }
+bool Owns(Oid role, Oid relation) {
+  return pg::Call(pg::compat::RelationOwnerCheck, relation, role);
+}
 
-std::string Quoted(Oid role) { return fmt::format("\"{}\"", pg::RoleName(role)); }
+std::string Quoted(Oid role) {
+  return fmt::format("\"{}\"", pg::RoleName(role));
+}
 
 // Where a superuser asks: the owner whose code might run, or InvalidOid where all owners are
 // superusers themselves.
@@ -51,23 +59,24 @@ Oid OwnerToBecome(Oid source, Oid target) {
   const bool trusted_target = !OidIsValid(target_owner) || IsSuperuser(target_owner);
   if (trusted_source && trusted_target) return InvalidOid;
   if (trusted_target)
-    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-              fmt::format("a job cannot act for superuser {} on a table of role {}",
-                          Quoted(target_owner), Quoted(source_owner)),
-              fmt::format("{} belongs to {} and {} to {}: code attached to the one would run with the "
-                          "rights of the other.",
-                          pg::QualifiedName(source), Quoted(source_owner),
-                          pg::QualifiedName(target), Quoted(target_owner)),
-              fmt::format("ALTER TABLE {} OWNER TO {}", pg::QualifiedName(target),
-                          pg::QuoteIdentifier(pg::RoleName(source_owner))));
+    pg::Raise(
+        ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        fmt::format("a job cannot act for superuser {} on a table of role {}", Quoted(target_owner),
+                    Quoted(source_owner)),
+        fmt::format("{} belongs to {} and {} to {}: code attached to the one would run with the "
+                    "rights of the other.",
+                    pg::QualifiedName(source), Quoted(source_owner), pg::QualifiedName(target),
+                    Quoted(target_owner)),
+        fmt::format("ALTER TABLE {} OWNER TO {}", pg::QualifiedName(target),
+                    pg::QuoteIdentifier(pg::RoleName(source_owner))));
   if (source_owner != target_owner && OidIsValid(source_owner) && !MaySelect(source, target_owner))
-    pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
-              fmt::format("role {} may not read {}", Quoted(target_owner),
-                          pg::QualifiedName(source)),
-              fmt::format("The job of a superuser on other roles' tables runs as {}, the owner of {}.",
-                          Quoted(target_owner), pg::QualifiedName(target)),
-              fmt::format("GRANT SELECT ON {} TO {}", pg::QualifiedName(source),
-                          pg::QuoteIdentifier(pg::RoleName(target_owner))));
+    pg::Raise(
+        ERRCODE_INSUFFICIENT_PRIVILEGE,
+        fmt::format("role {} may not read {}", Quoted(target_owner), pg::QualifiedName(source)),
+        fmt::format("The job of a superuser on other roles' tables runs as {}, the owner of {}.",
+                    Quoted(target_owner), pg::QualifiedName(target)),
+        fmt::format("GRANT SELECT ON {} TO {}", pg::QualifiedName(source),
+                    pg::QuoteIdentifier(pg::RoleName(target_owner))));
   return target_owner;
 }
 
@@ -77,13 +86,13 @@ std::string LoginHint(Oid role) {
 
 void RequireLogin(Oid role, Oid target) {
   if (!FactsOf(role).may_login)
-    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-              fmt::format("role {} is not permitted to log in", Quoted(role)),
-              OidIsValid(target) && role == pg::OwnerOf(target)
-                  ? fmt::format("A job on {} has to connect as its owner.",
-                                pg::QualifiedName(target))
-                  : std::string("The workers of a job connect as the role that created it."),
-              LoginHint(role) + ", or let the table belong to a role that may log in.");
+    pg::Raise(
+        ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        fmt::format("role {} is not permitted to log in", Quoted(role)),
+        OidIsValid(target) && role == pg::OwnerOf(target)
+            ? fmt::format("A job on {} has to connect as its owner.", pg::QualifiedName(target))
+            : std::string("The workers of a job connect as the role that created it."),
+        LoginHint(role) + ", or let the table belong to a role that may log in.");
   if (!MayConnect(role))
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("role {} may not connect to this database", Quoted(role)),
@@ -118,14 +127,13 @@ std::optional<pg::ErrorInfo> RoleProblem(const catalog::JobRow& job) {
                    fmt::format("The workers of job {} connect as it.", job.id),
                    fmt::format("GRANT it CONNECT on the database, {}.", resume));
   if (!MayBecome(job.login_role, job.effective_role))
-    return Problem(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                   fmt::format("role {} may not become role {} any more", Quoted(job.login_role),
-                               Quoted(job.effective_role)),
-                   fmt::format("The workers of job {} connect as the one and act as the other.",
-                               job.id),
-                   fmt::format("GRANT {} TO {}, {}.",
-                               pg::QuoteIdentifier(pg::RoleName(job.effective_role)),
-                               pg::QuoteIdentifier(pg::RoleName(job.login_role)), resume));
+    return Problem(
+        ERRCODE_INSUFFICIENT_PRIVILEGE,
+        fmt::format("role {} may not become role {} any more", Quoted(job.login_role),
+                    Quoted(job.effective_role)),
+        fmt::format("The workers of job {} connect as the one and act as the other.", job.id),
+        fmt::format("GRANT {} TO {}, {}.", pg::QuoteIdentifier(pg::RoleName(job.effective_role)),
+                    pg::QuoteIdentifier(pg::RoleName(job.login_role)), resume));
   return std::nullopt;
 }
 
@@ -184,8 +192,7 @@ bool MayControl(const catalog::JobRow& job) {
 
 void RequireControl(const catalog::JobRow& job) {
   if (MayControl(job)) return;
-  pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
-            fmt::format("permission denied for job {}", job.id),
+  pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE, fmt::format("permission denied for job {}", job.id),
             fmt::format("It runs as role {}, you act as {}.", Quoted(job.effective_role),
                         Quoted(GetUserId())),
             "Call as that role, or as a member of it.");

@@ -1,12 +1,12 @@
 // Transactions and retries of a job's body; see session.hpp. Its pauses are in session_pace.cpp.
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include "job/session.hpp"
 #include "job/clock.hpp"
 #include "job/launch.hpp"
 #include "job/nap.hpp"
-#include "job/session.hpp"
 #include "job/settings.hpp"
 #include "job/throttle_spec.hpp"
 #include "pg/call.hpp"
@@ -21,7 +21,9 @@ constexpr int kMostConflicts = 100;
 // How often a sleeping worker looks whether the job still runs.
 constexpr int64_t kPollMicros = 1'000'000;
 
-double Uniform() { return pg_prng_double(&pg_global_prng_state); }
+double Uniform() {
+  return pg_prng_double(&pg_global_prng_state);
+}
 
 }  // namespace
 
@@ -64,8 +66,8 @@ void Session::BackOff(const pg::Error& error) {
   if (backoff_.attempts() > 2) {
     shown_waiting_ = true;
     Try([&] {
-      catalog::SetWaitingFor(id(), fmt::format("attempt {} after: {}", backoff_.attempts() + 1,
-                                               error.info().message));
+      catalog::SetWaitingFor(
+          id(), fmt::format("attempt {} after: {}", backoff_.attempts() + 1, error.info().message));
       catalog::SetAttempts(id(), backoff_.attempts());
     });
   }
@@ -153,12 +155,13 @@ void* Session::StartTeam(size_t size) {
 int Session::LaunchHelpers(int n) {
   assert(worker_ == 0);
   int launched = 0;
-  while (launched < n && team_.Launch(id(), launched + 1, row_.login_role)) ++launched;
+  while (launched < n && team_.Launch(id(), launched + 1, row_.login_role))
+    ++launched;
   if (launched < n) {
     shown_waiting_ = true;
     Try([&] {
-      catalog::SetWaitingFor(id(), fmt::format("{} of {} workers: {}", launched + 1, n + 1,
-                                               NoSlotReason()));
+      catalog::SetWaitingFor(
+          id(), fmt::format("{} of {} workers: {}", launched + 1, n + 1, NoSlotReason()));
     });
   }
   return launched;
@@ -166,7 +169,8 @@ int Session::LaunchHelpers(int n) {
 
 void Session::AwaitHelpers() {
   assert(worker_ == 0);
-  while (team_.HelpersRemain()) Sleep(100'000, "PgCutoverHelpers");
+  while (team_.HelpersRemain())
+    Sleep(100'000, "PgCutoverHelpers");
   if (shown_waiting_ && backoff_.attempts() == 0) {
     shown_waiting_ = false;
     Try([&] { catalog::SetWaitingFor(id(), std::nullopt); });

@@ -1,8 +1,8 @@
 // What the body of a job sees: its transactions, its pauses and its team.
 //
-// A body is plain code that loops over InStep or InBatch and calls Pace between batches. Whether the
-// job may go on is looked at inside each transaction, so nothing is committed in a transaction that
-// began after a pause or cancel took effect; one that had begun still ends.
+// A body is plain code that loops over InStep or InBatch and calls Pace between batches. Whether
+// the job may go on is looked at inside each transaction, so nothing is committed in a transaction
+// that began after a pause or cancel took effect; one that had begun still ends.
 //
 // Must hold: no transaction and no snapshot is open while a worker sleeps, for whatever reason.
 #pragma once
@@ -27,8 +27,8 @@
 
 namespace pg_cutover::job {
 
-// The worker must leave quietly: the job was paused, cancelled, failed by another worker, is gone, or
-// the extension was dropped, or a helper's leader is gone. Not an error; only the worker's main
+// The worker must leave quietly: the job was paused, cancelled, failed by another worker, is gone,
+// or the extension was dropped, or a helper's leader is gone. Not an error; only the worker's main
 // catches it.
 struct Stopped {};
 
@@ -44,10 +44,11 @@ class Session {
   int64_t id() const { return row_.id; }
   int worker() const { return worker_; }  // 0 is the leader
 
-  // Runs `body` in a transaction of its own, with an active snapshot. Throws Stopped without running it
-  // unless the job is running. Deadlock, lock timeout, serialization failure and a cancellation while
-  // the job is still running are retried with back-off, so `body` may run several times; anything else
-  // comes out as pg::Error after the abort. Call it outside any transaction.
+  // Runs `body` in a transaction of its own, with an active snapshot. Throws Stopped without
+  // running it unless the job is running. Deadlock, lock timeout, serialization failure and a
+  // cancellation while the job is still running are retried with back-off, so `body` may run
+  // several times; anything else comes out as pg::Error after the abort. Call it outside any
+  // transaction.
   template <class Body>
   auto InStep(Body&& body) -> std::invoke_result_t<Body&> {
     for (;;) {
@@ -92,16 +93,16 @@ class Session {
   bool IsTransient(const pg::Error& error) const;
   // After a failed attempt, outside any transaction: sleeps, longer each time, with the reason in
   // waiting_for; throws Stopped when the job no longer runs. Throws `error` itself when it is not
-  // transient, or a deadlock or serialization failure for the hundredth time in a row; lock timeouts
-  // and cancellations are retried for ever.
+  // transient, or a deadlock or serialization failure for the hundredth time in a row; lock
+  // timeouts and cancellations are retried for ever.
   void BackOff(const pg::Error& error);
   // After a successful attempt: the next failure is the first again. InStep calls it by itself.
   void Succeeded();
 
-  // Runs CREATE INDEX CONCURRENTLY, VACUUM, ... at top level, retried as InStep; without a lock_timeout,
-  // as such statements wait for transactions while blocking no reads or writes. Pause and cancel
-  // interrupt it: throws Stopped then. A retried statement must cope with what the attempt before it
-  // left (an invalid index): `before`, if given, runs ahead of each attempt.
+  // Runs CREATE INDEX CONCURRENTLY, VACUUM, ... at top level, retried as InStep; without a
+  // lock_timeout, as such statements wait for transactions while blocking no reads or writes. Pause
+  // and cancel interrupt it: throws Stopped then. A retried statement must cope with what the
+  // attempt before it left (an invalid index): `before`, if given, runs ahead of each attempt.
   void RunTopLevel(const std::string& sql) {
     RunTopLevel(sql, [] {});
   }
@@ -124,8 +125,8 @@ class Session {
 
   // Between batches, outside any transaction: pays for `cost` (rates shared by the active workers,
   // ratio, batch_delay), then holds for as long as a signal says so, with the reason in
-  // job_cursor.throttled_by. Looks at the job's state and throttle a few times a second: throws Stopped
-  // when the job no longer runs.
+  // job_cursor.throttled_by. Looks at the job's state and throttle a few times a second: throws
+  // Stopped when the job no longer runs.
   void Pace(const core::BatchCost& cost);
   // The part of Pace that holds.
   void AwaitClearance();
@@ -134,23 +135,23 @@ class Session {
   double target_batch_ms() const;
   std::optional<int64_t> max_batch_rows() const;
 
-  // Leader only: zeroed memory of `size` bytes that all workers of this job share (plain memory when
-  // the job has one worker). No helper may be at work.
+  // Leader only: zeroed memory of `size` bytes that all workers of this job share (plain memory
+  // when the job has one worker). No helper may be at work.
   void* StartTeam(size_t size);
   // The same memory, for leader and helpers.
   void* shared() const { return team_.body(); }
-  // Leader only: launches up to n helpers, which run Kind::helper. Returns how many; fewer where there
-  // are no free slots, which waiting_for then says: never an error.
+  // Leader only: launches up to n helpers, which run Kind::helper. Returns how many; fewer where
+  // there are no free slots, which waiting_for then says: never an error.
   int LaunchHelpers(int n);
-  // Leader only: waits, outside any transaction, until all helpers have ended. Throws Stopped when the
-  // job no longer runs (a helper's failure fails the job).
+  // Leader only: waits, outside any transaction, until all helpers have ended. Throws Stopped when
+  // the job no longer runs (a helper's failure fails the job).
   void AwaitHelpers();
   // Leader included.
   int active_workers() const { return team_.active(); }
 
-  // Sleeps outside any transaction; looks at the job's state at once when interrupted and every second
-  // otherwise, and throws Stopped when it no longer runs. Returns early when the throttle was changed.
-  // `why` is shown in pg_stat_activity.
+  // Sleeps outside any transaction; looks at the job's state at once when interrupted and every
+  // second otherwise, and throws Stopped when it no longer runs. Returns early when the throttle
+  // was changed. `why` is shown in pg_stat_activity.
   void Sleep(int64_t microseconds, const char* why);
 
  private:
@@ -166,8 +167,8 @@ class Session {
   void RunTopLevelOnce(const std::string& sql);
   core::Decision Measure();
   void ShowThrottle(const std::string& reason);
-  // Runs `body` in a transaction that does not wait for its WAL; a transient failure leaves things as
-  // they are. For what is only shown.
+  // Runs `body` in a transaction that does not wait for its WAL; a transient failure leaves things
+  // as they are. For what is only shown.
   template <class Body>
   void Try(Body&& body) {
     try {

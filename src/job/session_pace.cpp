@@ -1,7 +1,7 @@
 // Pauses of a job's body; see session.hpp.
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "job/clock.hpp"
 #include "job/session.hpp"
@@ -52,7 +52,9 @@ double Session::target_batch_ms() const {
   return throttle_.target_batch_ms.value_or(kDefaultBatchMs);
 }
 
-std::optional<int64_t> Session::max_batch_rows() const { return pacer_.MaxBatchRows(); }
+std::optional<int64_t> Session::max_batch_rows() const {
+  return pacer_.MaxBatchRows();
+}
 
 void Session::Pace(const core::BatchCost& cost) {
   assert(!IsTransactionState());
@@ -77,8 +79,8 @@ void Session::AwaitClearance() {
     if (!decision_.hold) break;
     held = true;
     ShowThrottle(decision_.reason);
-    const auto jitter = static_cast<int64_t>(
-        pg_prng_double(&pg_global_prng_state) * static_cast<double>(kHoldMicros));
+    const auto jitter = static_cast<int64_t>(pg_prng_double(&pg_global_prng_state) *
+                                             static_cast<double>(kHoldMicros));
     Sleep(kHoldMicros + jitter, "PgCutoverThrottle");
   }
   if (held) ShowThrottle("");
@@ -89,8 +91,8 @@ core::Decision Session::Measure() {
   if (!AsksForSignals(throttle_)) return {};
   const bool ask_query = measured_us_ >= query_due_us_;
   try {
-    signals_ = pg::InTransaction(
-        [&] { return MeasureSignals(throttle_, zone_, ask_query, signals_); });
+    signals_ =
+        pg::InTransaction([&] { return MeasureSignals(throttle_, zone_, ask_query, signals_); });
   } catch (const pg::Error& error) {
     return {true, fmt::format("the throttle cannot be measured: {}", error.info().message)};
   }
@@ -104,8 +106,7 @@ void Session::ShowThrottle(const std::string& reason) {
   const int64_t now = NowMicros();
   if (!reason.empty() && !shown_throttle_.empty() && now - shown_us_ < kShowMicros) return;
   Try([&] {
-    catalog::SetThrottledBy(id(), worker_,
-                            reason.empty() ? std::nullopt : std::optional(reason));
+    catalog::SetThrottledBy(id(), worker_, reason.empty() ? std::nullopt : std::optional(reason));
     shown_throttle_ = reason;
     shown_us_ = now;
   });

@@ -1,8 +1,7 @@
 // Configuration parameters and pinned settings; see settings.hpp.
-#include "job/settings.hpp"
-
 #include <string>
 
+#include "job/settings.hpp"
 #include "pg/call.hpp"
 #include "pg/debug_point.hpp"
 
@@ -58,26 +57,31 @@ void DefineSettings() {
         "pg_cutover.start_jobs", "Lets background jobs start.",
         "Turn it off in a copy of a cluster, where jobs must not go on by themselves.", &start_jobs,
         true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-    DefineCustomBoolVariable(
-        "pg_cutover.launcher", "Restarts unfinished jobs of all databases after a server restart.",
-        "Needs pg_cutover in shared_preload_libraries.", &launcher, true, PGC_SIGHUP, 0, nullptr,
-        nullptr, nullptr);
-    DefineCustomIntVariable("pg_cutover.launcher_naptime",
-                            "Time between two looks for jobs without a worker.", nullptr,
-                            &launcher_naptime_s, 60, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, nullptr,
-                            nullptr, nullptr);
+    DefineCustomBoolVariable("pg_cutover.launcher",
+                             "Restarts unfinished jobs of all databases after a server restart.",
+                             "Needs pg_cutover in shared_preload_libraries.", &launcher, true,
+                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable(
-        "pg_cutover.lock_timeout", "How long a job's worker waits for a lock before it tries again.",
-        "Others queue behind it while it waits.", &lock_timeout_ms, 1000, 1, 3600000, PGC_USERSET,
-        GUC_UNIT_MS, nullptr, nullptr, nullptr);
+        "pg_cutover.launcher_naptime", "Time between two looks for jobs without a worker.", nullptr,
+        &launcher_naptime_s, 60, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_cutover.lock_timeout",
+                            "How long a job's worker waits for a lock before it tries again.",
+                            "Others queue behind it while it waits.", &lock_timeout_ms, 1000, 1,
+                            3600000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   });
   pg::DefineDebugSettings();
   pg::Section([] { MarkGUCPrefixReserved("pg_cutover"); });
 }
 
-bool MayStartJobs() { return start_jobs; }
-bool LauncherEnabled() { return launcher; }
-int64_t LauncherNapMs() { return int64_t{1000} * launcher_naptime_s; }
+bool MayStartJobs() {
+  return start_jobs;
+}
+bool LauncherEnabled() {
+  return launcher;
+}
+int64_t LauncherNapMs() {
+  return int64_t{1000} * launcher_naptime_s;
+}
 
 void PinWorkerSettings() {
   pg::Section([] {

@@ -14,12 +14,12 @@ bool MayStartJobs();
 bool LauncherEnabled();
 int64_t LauncherNapMs();
 
-// What a worker's session must not inherit from the cluster, the database or the role: expressions are
-// to mean the same in every worker of every job, and a worker is the one that gives way. In a
+// What a worker's session must not inherit from the cluster, the database or the role: expressions
+// are to mean the same in every worker of every job, and a worker is the one that gives way. In a
 // transaction; lasts when that commits.
 void PinWorkerSettings();
-// lock_timeout as pg_cutover.lock_timeout says, or 0: none. For statements that wait for transactions
-// while blocking nobody.
+// lock_timeout as pg_cutover.lock_timeout says, or 0: none. For statements that wait for
+// transactions while blocking nobody.
 void UseLockTimeout(bool limited);
 // In a transaction, for it alone: its commit does not wait for WAL, nor for a synchronous standby.
 void UseAsynchronousCommit();

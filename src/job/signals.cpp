@@ -1,8 +1,8 @@
 // Measuring what a throttle looks at; see signals.hpp.
 #include <fmt/format.h>
 
-#include "catalog/scope.hpp"
 #include "job/signals.hpp"
+#include "catalog/scope.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
 #include "pg/subtransaction.hpp"
@@ -33,9 +33,10 @@ Reading FromRow(const pg::Rows& rows, const char* absent) {
   return Reading::Of(*value, where);
 }
 
-// A base backup is no standby, and neither is what writes WAL and never replays any (pg_receivewal):
-// it would hold a job for ever. The flush position is read first (a subquery without references runs
-// once), so that what is written meanwhile cannot make a standby that is level look behind.
+// A base backup is no standby, and neither is what writes WAL and never replays any
+// (pg_receivewal): it would hold a job for ever. The flush position is read first (a subquery
+// without references runs once), so that what is written meanwhile cannot make a standby that is
+// level look behind.
 Reading ReplicationLag(const char* behind) {
   catalog::Scope scope;
   return FromRow(
@@ -98,7 +99,9 @@ Reading MinuteOfDay(pg_tz* zone) {
 // Arms the timeout for a block: PostgreSQL itself does not in background workers.
 class QueryTimeout {
  public:
-  QueryTimeout() { pg::Section([] { enable_timeout_after(STATEMENT_TIMEOUT, kQueryTimeoutMs); }); }
+  QueryTimeout() {
+    pg::Section([] { enable_timeout_after(STATEMENT_TIMEOUT, kQueryTimeoutMs); });
+  }
   ~QueryTimeout() { disable_timeout(STATEMENT_TIMEOUT, false); }
   QueryTimeout(const QueryTimeout&) = delete;
   QueryTimeout& operator=(const QueryTimeout&) = delete;

@@ -3,8 +3,8 @@
 #include <cassert>
 #include <cstring>
 
-#include "job/launch.hpp"
 #include "job/team.hpp"
+#include "job/launch.hpp"
 #include "pg/call.hpp"
 #include "pg/entry.hpp"
 
@@ -23,7 +23,9 @@ void MarkLeaderGone(int, Datum) {
 
 }  // namespace
 
-Team::~Team() { Leave(); }
+Team::~Team() {
+  Leave();
+}
 
 void Team::Leave() {
   if (memory_ == nullptr) return;

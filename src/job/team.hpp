@@ -31,8 +31,8 @@ class Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
-  // Leader. Zeroed memory of `size` bytes, shared if `shared`. A second call starts anew; no helper may
-  // be at work then.
+  // Leader. Zeroed memory of `size` bytes, shared if `shared`. A second call starts anew; no helper
+  // may be at work then.
   void* Start(size_t size, bool shared);
   // Helper. False when the team is gone or its leader is.
   bool Join(dsm_handle handle);

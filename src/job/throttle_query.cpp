@@ -1,9 +1,9 @@
 // The `query` of a throttle; see throttle_query.hpp.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 #include <string_view>
+
+#include <fmt/format.h>
 
 #include "job/throttle_query.hpp"
 #include "pg/call.hpp"
@@ -15,10 +15,11 @@ namespace pg_cutover::job {
 namespace {
 
 [[noreturn]] void Refuse(const std::string& detail) {
-  pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE,
-            "throttle key \"query\" must be one read-only query for a boolean", detail,
-            "Write a boolean expression, as (SELECT count(*) FROM queue) > 1000, or a SELECT of one "
-            "boolean column.");
+  pg::Raise(
+      ERRCODE_INVALID_PARAMETER_VALUE,
+      "throttle key \"query\" must be one read-only query for a boolean", detail,
+      "Write a boolean expression, as (SELECT count(*) FROM queue) > 1000, or a SELECT of one "
+      "boolean column.");
 }
 
 // Nullopt where the text is not a statement at all; PostgreSQL's error is kept in `failure`.
@@ -113,8 +114,7 @@ std::string CanonicalQuery(const std::string& query) {
   }
   if (columns != 1) Refuse(fmt::format("It has {} columns.", columns));
   if (type != BOOLOID)
-    Refuse(fmt::format("It yields {}.",
-                       std::string(pg::Call(format_type_be, type))));
+    Refuse(fmt::format("It yields {}.", std::string(pg::Call(format_type_be, type))));
   pg::GucScope settings;
   settings.Set("search_path", "pg_catalog, pg_temp");
   const std::string canonical =

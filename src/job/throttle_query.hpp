@@ -1,6 +1,7 @@
 // The `query` of a throttle: an SQL boolean that holds the job while it is true.
 //
-// Given as a SELECT (or WITH, VALUES, TABLE) of one boolean column, or as a bare boolean expression.
+// Given as a SELECT (or WITH, VALUES, TABLE) of one boolean column, or as a bare boolean
+// expression.
 #pragma once
 
 #include <string>

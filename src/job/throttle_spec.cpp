@@ -1,15 +1,16 @@
 // Reading a job's throttle; see throttle_spec.hpp.
-#include <fmt/format.h>
-
 #include <cctype>
 #include <charconv>
 #include <functional>
 #include <map>
 
+#include <fmt/format.h>
+
 #include "core/byte_size.hpp"
 #include "core/invalid_input.hpp"
-#include "job/throttle_query.hpp"
+
 #include "job/throttle_spec.hpp"
+#include "job/throttle_query.hpp"
 #include "pg/call.hpp"
 #include "pg/spi.hpp"
 #include "pg/subtransaction.hpp"
@@ -72,9 +73,8 @@ int64_t Milliseconds(std::string_view key, const std::string& value) {
   try {
     return pg::InSubtransaction([=] {
       return pg::Section([=]() -> int64_t {
-        const Interval* const interval = DatumGetIntervalP(
-            DirectFunctionCall3(interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
-                                Int32GetDatum(-1)));
+        const Interval* const interval = DatumGetIntervalP(DirectFunctionCall3(
+            interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
         const int64_t days = int64_t{interval->month} * DAYS_PER_MONTH + interval->day;
         return (interval->time + days * kMicrosADay) / 1000;
       });
@@ -105,8 +105,10 @@ using Reader = void (*)(ThrottleSpec*, std::string_view, const std::string&);
 Reader ReaderOf(std::string_view key) {
   static const std::map<std::string_view, Reader> readers = {
       {"max_replication_lag", ReadLag},
-      {"max_slot_lag", [](ThrottleSpec* spec, std::string_view key,
-                          const std::string& value) { spec->max_slot_lag_bytes = Bytes(key, value); }},
+      {"max_slot_lag",
+       [](ThrottleSpec* spec, std::string_view key, const std::string& value) {
+         spec->max_slot_lag_bytes = Bytes(key, value);
+       }},
       {"max_archive_backlog",
        [](ThrottleSpec* spec, std::string_view key, const std::string& value) {
          spec->max_archive_backlog = Whole(key, value);
@@ -115,8 +117,10 @@ Reader ReaderOf(std::string_view key) {
        [](ThrottleSpec* spec, std::string_view key, const std::string& value) {
          spec->max_active_backends = Whole(key, value);
        }},
-      {"max_lock_waiters", [](ThrottleSpec* spec, std::string_view key,
-                              const std::string& value) { spec->max_lock_waiters = Whole(key, value); }},
+      {"max_lock_waiters",
+       [](ThrottleSpec* spec, std::string_view key, const std::string& value) {
+         spec->max_lock_waiters = Whole(key, value);
+       }},
       {"max_rows_per_second",
        [](ThrottleSpec* spec, std::string_view key, const std::string& value) {
          spec->max_rows_per_second = Number(key, value);
@@ -125,10 +129,12 @@ Reader ReaderOf(std::string_view key) {
        [](ThrottleSpec* spec, std::string_view key, const std::string& value) {
          spec->max_wal_bytes_per_second = static_cast<double>(Bytes(key, value));
        }},
-      {"target_batch_ms", [](ThrottleSpec* spec, std::string_view key,
-                             const std::string& value) { spec->target_batch_ms = Number(key, value); }},
-      {"query", [](ThrottleSpec* spec, std::string_view,
-                   const std::string& value) { spec->query = value; }},
+      {"target_batch_ms",
+       [](ThrottleSpec* spec, std::string_view key, const std::string& value) {
+         spec->target_batch_ms = Number(key, value);
+       }},
+      {"query",
+       [](ThrottleSpec* spec, std::string_view, const std::string& value) { spec->query = value; }},
       {"window", [](ThrottleSpec* spec, std::string_view,
                     const std::string& value) { spec->window = core::Window::Parse(value); }},
       {"ratio", [](ThrottleSpec* spec, std::string_view key,
@@ -145,8 +151,8 @@ core::ThrottleSpec ReadThrottle(const std::string& jsonb_text) {
   for (const auto& [key, value] : pg::ObjectEntries(ToJsonb(jsonb_text), "throttle")) {
     const Reader read = ReaderOf(key);
     if (read == nullptr)
-      pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE, fmt::format("unknown throttle key \"{}\"", key), {},
-                fmt::format("Known keys: {}.", fmt::join(core::kThrottleKeys, ", ")));
+      pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE, fmt::format("unknown throttle key \"{}\"", key),
+                {}, fmt::format("Known keys: {}.", fmt::join(core::kThrottleKeys, ", ")));
     if (value) read(&spec, key, *value);
   }
   core::Validate(spec);
@@ -166,9 +172,10 @@ std::string CanonicalThrottle(const std::string& jsonb_text) {
   const pg::ActiveSnapshot snapshot;
   pg::Spi spi;
   return spi
-      .Query("SELECT pg_catalog.jsonb_set($1::pg_catalog.jsonb, '{query}', "
-             "pg_catalog.to_jsonb($2))::pg_catalog.text",
-             {pg::Argument::Text(jsonb_text), pg::Argument::Text(*spec.query)})
+      .Query(
+          "SELECT pg_catalog.jsonb_set($1::pg_catalog.jsonb, '{query}', "
+          "pg_catalog.to_jsonb($2))::pg_catalog.text",
+          {pg::Argument::Text(jsonb_text), pg::Argument::Text(*spec.query)})
       .Text(0, 1)
       .value();
 }

@@ -1,8 +1,8 @@
 // Reading a job's throttle: the jsonb that the user gave.
 //
 // Durations go through PostgreSQL's interval input, sizes are written as in its settings ("16 MB").
-// max_replication_lag takes either; a bare number there means bytes. A key with a JSON null is as if
-// absent. An unknown key, a value out of range and a query that could not run are errors.
+// max_replication_lag takes either; a bare number there means bytes. A key with a JSON null is as
+// if absent. An unknown key, a value out of range and a query that could not run are errors.
 #pragma once
 
 #include <string>

@@ -1,15 +1,16 @@
 // CALL migrate_wait; see wait.hpp.
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/humanize.hpp"
+
+#include "job/wait.hpp"
 #include "job/clock.hpp"
 #include "job/control.hpp"
 #include "job/locks.hpp"
 #include "job/nap.hpp"
 #include "job/recover.hpp"
-#include "job/wait.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
 #include "pg/spi.hpp"
@@ -22,7 +23,8 @@ using core::JobState;
 
 constexpr int64_t kLookMicros = 150'000;
 constexpr int64_t kNoticeMicros = 1'000'000;
-// Longer than a worker takes to come up; longer than the postmaster takes to start a crashed one again.
+// Longer than a worker takes to come up; longer than the postmaster takes to start a crashed one
+// again.
 constexpr int64_t kQueuedPatience = 2'000'000;
 constexpr int64_t kRunningPatience = 8'000'000;
 
@@ -99,8 +101,8 @@ class Waiter {
   }
 
   [[noreturn]] void TimedOut(const Look& look) {
-    std::string detail = fmt::format("It is {}, phase {}.",
-                                     core::JobStateName(look.job.state), look.job.phase);
+    std::string detail =
+        fmt::format("It is {}, phase {}.", core::JobStateName(look.job.state), look.job.phase);
     if (look.progress.waits) detail += fmt::format(" It waits: {}.", *look.progress.waits);
     pg::Raise(ERRCODE_QUERY_CANCELED, fmt::format("timed out waiting for job {}", id_), detail,
               fmt::format("The job goes on. CALL migrate_wait({}) waits again.", id_));
@@ -113,27 +115,27 @@ class Waiter {
     if (!turned && now - shown_us_ < kNoticeMicros) return;
     const std::string line = Line(look);
     if (!turned && line == shown_line_) return;
-    const bool paused_now = look.job.state == JobState::kPaused &&
-                            (!shown_ || shown_state_ != JobState::kPaused);
+    const bool paused_now =
+        look.job.state == JobState::kPaused && (!shown_ || shown_state_ != JobState::kPaused);
     shown_ = true;
     shown_state_ = look.job.state;
     shown_phase_ = look.job.phase;
     shown_line_ = line;
     shown_us_ = now;
     pg::Notice(line, {},
-               paused_now ? fmt::format("SELECT migrate_resume({}) in another session lets it go on.",
-                                        id_)
-                          : std::string());
+               paused_now
+                   ? fmt::format("SELECT migrate_resume({}) in another session lets it go on.", id_)
+                   : std::string());
   }
 
   std::string Line(const Look& look) const {
     const catalog::JobProgress& progress = look.progress;
-    std::string line = fmt::format("job {} {}, {}: {} {} rows", id_,
-                                   core::JobStateName(look.job.state), look.job.phase, progress.bar,
-                                   core::HumanCount(progress.rows_done));
+    std::string line =
+        fmt::format("job {} {}, {}: {} {} rows", id_, core::JobStateName(look.job.state),
+                    look.job.phase, progress.bar, core::HumanCount(progress.rows_done));
     if (progress.rows_per_second)
-      line += fmt::format(
-          ", {} rows/s", core::HumanCount(static_cast<int64_t>(*progress.rows_per_second)));
+      line += fmt::format(", {} rows/s",
+                          core::HumanCount(static_cast<int64_t>(*progress.rows_per_second)));
     if (progress.eta_seconds)
       line += fmt::format(", {} left", core::HumanDuration(*progress.eta_seconds * 1000));
     if (progress.waits) line += fmt::format(" (waits: {})", *progress.waits);

@@ -1,6 +1,7 @@
 // The life of a job's worker; see worker.hpp.
 #include <fmt/format.h>
 
+#include "job/worker.hpp"
 #include "catalog/event_rows.hpp"
 #include "catalog/scope.hpp"
 #include "job/connect.hpp"
@@ -12,7 +13,6 @@
 #include "job/rights.hpp"
 #include "job/session.hpp"
 #include "job/settings.hpp"
-#include "job/worker.hpp"
 #include "pg/call.hpp"
 #include "pg/debug_point.hpp"
 #include "pg/entry.hpp"
@@ -44,7 +44,8 @@ class Worker {
       return true;
     }
     if (!TryLockJob(order_.job)) return false;
-    while (!TryPassTeamLock(order_.job)) Nap(50'000, "PgCutoverHelpers");
+    while (!TryPassTeamLock(order_.job))
+      Nap(50'000, "PgCutoverHelpers");
     return true;
   }
 
@@ -68,8 +69,8 @@ class Worker {
       kind_ = FindKind(job->kind);
       if (kind_ == nullptr || (!leading() && kind_->helper == nullptr))
         pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
-                  fmt::format("this version of pg_cutover knows no job of kind \"{}\"", job->kind), {},
-                  "Update the library, or cancel the job.");
+                  fmt::format("this version of pg_cutover knows no job of kind \"{}\"", job->kind),
+                  {}, "Update the library, or cancel the job.");
       ActAs(job->effective_role);
       if (leading()) {
         SayThatItRuns(*job);
@@ -119,8 +120,8 @@ class Worker {
     });
   }
 
-  // Runs `body`; whatever it fails with becomes the job's error. Outside any transaction, so that an
-  // error may be taken off PostgreSQL's stack here.
+  // Runs `body`; whatever it fails with becomes the job's error. Outside any transaction, so that
+  // an error may be taken off PostgreSQL's stack here.
   template <class Body>
   void WithFailureReported(Body&& body) {
     std::optional<pg::ErrorInfo> failure;
@@ -148,8 +149,8 @@ class Worker {
       return catalog::FailJob(order_.job, job->state, failure);
     });
     if (reported)
-      pg::Log(fmt::format("pg_cutover: job {} failed: {} (SQLSTATE {})", order_.job, failure.message,
-                          pg::SqlStateText(failure.sqlstate)));
+      pg::Log(fmt::format("pg_cutover: job {} failed: {} (SQLSTATE {})", order_.job,
+                          failure.message, pg::SqlStateText(failure.sqlstate)));
   }
 
   std::optional<int64_t> Leave() {
@@ -191,7 +192,8 @@ class Worker {
 namespace {
 
 void RunJobs(WorkerOrder order, pg_tz* zone) {
-  while (const std::optional<int64_t> next = Worker(order, zone).Run()) order.job = *next;
+  while (const std::optional<int64_t> next = Worker(order, zone).Run())
+    order.job = *next;
 }
 
 // What goes wrong beside the jobs themselves is logged, and the worker leaves for good.

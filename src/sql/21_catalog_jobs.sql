@@ -30,6 +30,8 @@ CREATE TABLE migrate.job (
     finished_at    timestamptz
 );
 CREATE INDEX job_unfinished ON migrate.job (id) WHERE state IN ('queued', 'running', 'paused');
+-- The last word where two sessions look under old snapshots and both find the target free.
+CREATE UNIQUE INDEX job_one_a_target ON migrate.job (target) WHERE state IN ('queued', 'running', 'paused');
 COMMENT ON TABLE migrate.job IS 'background jobs and their state';
 COMMENT ON COLUMN migrate.job.phase IS 'the step a running job is at; durable: a resumed job goes on with it';
 COMMENT ON COLUMN migrate.job.waiting_for IS 'why the job does not progress although it is queued or running';

@@ -49,7 +49,7 @@ is($jobs->job($job, 'rows_done, batches'), '400|400', 'helpers of the former lea
 
 # A new leader while helpers of the former one are still in the middle of a step: it waits until they have gone.
 my $gate = $jobs->gate('job_step');
-$job = $jobs->ask('SELECT migrate.debug_job(30, 1, workers => 3)');
+$job = $jobs->ask('SELECT migrate.debug_job(150, 20, workers => 3)');
 $jobs->until_true("SELECT count(*) = 3 FROM pg_stat_activity WHERE application_name = 'job_step'", 'three are in a step');
 $jobs->ask("SELECT pg_terminate_backend(pids[1], 5000) FROM migrate.progress WHERE job = $job");
 is($jobs->ask('SELECT migrate_recover()'), 1, 'a new leader is launched');
@@ -58,7 +58,7 @@ select undef, undef, undef, 1;
 is($jobs->ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'job_step'"), 2, 'it does nothing yet');
 $gate->quit;
 $jobs->until_state($job, 'succeeded', 'the helpers gone, it goes on');
-is($jobs->job($job, 'rows_done, batches'), '30|30', 'each step is counted once');
+is($jobs->job($job, 'rows_done, batches'), '150|150', 'each step is counted once');
 
 # An error in a worker's start is the job's error, and not a loop.
 $jobs->ask("LOAD 'pg_cutover'; ALTER SYSTEM SET pg_cutover.debug_points = 'job_connected=error'; SELECT pg_reload_conf()");
