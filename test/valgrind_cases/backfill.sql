@@ -2,7 +2,7 @@
 SET client_min_messages = error;
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE TABLE source (gone int, id int PRIMARY KEY, tenant text NOT NULL, amount numeric, m mood, big text, doc jsonb,
-                     twice int GENERATED ALWAYS AS (id * 2) STORED);
+                     twice int GENERATED ALWAYS AS (length(tenant) * 2) STORED);
 ALTER TABLE source DROP COLUMN gone;
 INSERT INTO source (id, tenant, amount, m, big, doc)
 SELECT n, 't' || n % 7, n / 3.0, 'ok', repeat(md5(n::text), CASE WHEN n % 50 = 0 THEN 300 ELSE 1 END), jsonb_build_object('n', n)
