@@ -55,6 +55,33 @@ SELECT migrate_backfill('source', 'collapsed', columns => '{"bucket": "id / 2000
 CALL settle(:job);
 SELECT state, sqlstate, error FROM outcome WHERE job = :job \gx
 
+-- A NULL in the key of a view, which has no constraint of its own.
+CREATE VIEW with_null AS SELECT nullif(id, 1234) AS id, code FROM source;
+CREATE TABLE from_view (id int PRIMARY KEY, code text);
+SELECT migrate_backfill('with_null', 'from_view', sync => false) AS job \gset
+CALL settle(:job);
+:outcome \gx
+
+-- A deferrable constraint of a target that keeps its indexes.
+CREATE TABLE late_check (id int PRIMARY KEY, amount int UNIQUE DEFERRABLE);
+INSERT INTO late_check VALUES (-1, 77);
+SELECT migrate_backfill('source', 'late_check', method => 'direct', sync => false) AS job \gset
+CALL settle(:job);
+:outcome \gx
+
+-- Empty blocks at the end of the source that VACUUM cuts off while it is copied.
+CREATE TABLE shrinking (id int PRIMARY KEY, filler text);
+INSERT INTO shrinking SELECT n, repeat('x', 500) FROM generate_series(1, 6000) n;
+DELETE FROM shrinking WHERE id > 1000;
+CREATE TABLE shrunk (LIKE shrinking INCLUDING ALL);
+SELECT migrate_backfill('shrinking', 'shrunk', batch_size => 100, throttle => '{"max_rows_per_second": 1000}', sync => false) AS job \gset
+SELECT pg_sleep(0.3);
+VACUUM shrinking;
+SELECT pg_relation_size('shrinking') < 800000 AS cut_off;
+SELECT migrate_throttle(:job, '{}');
+CALL settle(:job);
+SELECT state, error, rows_done FROM migrate.progress WHERE job = :job;
+
 -- A check of the target.
 CREATE TABLE checked (id int PRIMARY KEY, amount int CONSTRAINT small CHECK (amount < 2900), word text NOT NULL);
 SELECT migrate_backfill('source', 'checked', batch_size => 100, sync => false) AS job \gset

@@ -16,7 +16,7 @@ constexpr const char* kColumns =
     "(options ->> 'batch_size')::int4, (options ->> 'batch_delay_ms')::int8, options ->> 'method', "
     "(options ->> 'sync')::bool, throttle::text, workers, login_role::oid, effective_role::oid, "
     "home, "
-    "boundary::text, rows_total, units_total, attempts, "
+    "boundary::text, start_xid::text, rows_total, units_total, attempts, "
     "error_sqlstate, error_message, error_detail, error_hint, error_context";
 
 core::JobState StateFrom(const std::string& name) {
@@ -57,6 +57,8 @@ JobRow ReadRow(const pg::Rows& rows, uint64_t row) {
   job.home = text().value();
   const std::optional<std::string> boundary = text();
   if (boundary) job.boundary = std::stoull(*boundary);
+  const std::optional<std::string> start_xid = text();
+  if (start_xid) job.start_xid = std::stoull(*start_xid);
   job.rows_total = int8();
   job.units_total = int8();
   job.attempts = int4().value();
@@ -271,11 +273,13 @@ void SetHome(int64_t id) {
          {Argument::Int8(id), Argument::Text(Home())});
 }
 
-void SetExtent(int64_t id, uint64_t boundary, std::optional<int64_t> rows_total,
-               std::optional<int64_t> units_total) {
+void SetExtent(int64_t id, uint64_t boundary, uint64_t start_xid,
+               std::optional<int64_t> rows_total, std::optional<int64_t> units_total) {
   Update(
-      "UPDATE migrate.job SET boundary = $2::xid8, rows_total = $3, units_total = $4 WHERE id = $1",
-      {Argument::Int8(id), Argument::Text(std::to_string(boundary)), Argument::Int8(rows_total),
+      "UPDATE migrate.job SET boundary = $2::xid8, start_xid = $3::xid8, rows_total = $4, "
+      "units_total = $5 WHERE id = $1",
+      {Argument::Int8(id), Argument::Text(std::to_string(boundary)),
+       Argument::Text(std::to_string(start_xid)), Argument::Int8(rows_total),
        Argument::Int8(units_total)});
 }
 

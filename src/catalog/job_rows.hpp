@@ -38,7 +38,8 @@ struct JobRow {
   Oid login_role = InvalidOid;
   Oid effective_role = InvalidOid;
   std::string home;
-  std::optional<uint64_t> boundary;  // a full transaction id
+  std::optional<uint64_t> boundary;   // full transaction ids
+  std::optional<uint64_t> start_xid;
   std::optional<int64_t> rows_total;
   std::optional<int64_t> units_total;
   int32_t attempts = 0;
@@ -125,7 +126,7 @@ void SetThrottle(int64_t id, const std::string& throttle);
 // The job belongs to this database from now on.
 void SetHome(int64_t id);
 // What a copy fixes when it starts.
-void SetExtent(int64_t id, uint64_t boundary, std::optional<int64_t> rows_total,
+void SetExtent(int64_t id, uint64_t boundary, uint64_t start_xid, std::optional<int64_t> rows_total,
                std::optional<int64_t> units_total);
 void SetMethod(int64_t id, const std::string& method);
 void SetAttempts(int64_t id, int32_t attempts);

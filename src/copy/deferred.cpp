@@ -1,6 +1,7 @@
 // Rows that were busy when their batch was copied; see deferred.hpp.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "copy/deferred.hpp"
@@ -96,9 +97,17 @@ void RetryRound(const Plan& plan, int worker, Failing* failing) {
             {&row, ParsePosition(found.Text(0, 2).value())});
     }
   }
-  for (const auto& [relation, found] : by_leaf)
-    for (const catalog::JobPart& part : plan.parts)
-      if (part.relation == relation) RetryLeaf(plan, part, found, worker, failing);
+  CheckGuards(plan);
+  for (const auto& [relation, found] : by_leaf) {
+    const Oid leaf = relation;
+    const auto part = std::find_if(plan.parts.begin(), plan.parts.end(),
+                                   [=](const auto& known) { return known.relation == leaf; });
+    if (part == plan.parts.end())
+      pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                fmt::format("a row of {} moved to {}, which the copy does not know",
+                            plan.source_name, pg::QualifiedName(leaf)));
+    RetryLeaf(plan, *part, found, worker, failing);
+  }
 }
 
 }  // namespace
@@ -111,7 +120,6 @@ int64_t RetryDeferred(job::Session& session, const Plan& plan) {
         RetryRound(plan, session.worker(), &failing);
         return catalog::CountDeferredRows(plan.job);
       });
-      session.Succeeded();
       return left;
     } catch (const pg::Error& error) {
       if (!session.IsTransient(error)) throw WithRow(session, plan, failing, error);
@@ -126,7 +134,10 @@ void DrainDeferred(job::Session& session, const Plan& plan) {
   while (before > 0) {
     session.Pace(core::BatchCost{});
     const int64_t left = RetryDeferred(session, plan);
-    if (left >= before)
+    // Without progress the wait grows, and says why.
+    if (left < before)
+      session.Succeeded();
+    else
       session.BackOff(pg::Error(pg::ErrorInfo{
           ERRCODE_LOCK_NOT_AVAILABLE,
           fmt::format("{} source rows are held by open transactions", left), {}, {}, {}}));

@@ -1,6 +1,8 @@
 // One batch of the direct method; the protocol is in direct_batch.hpp.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "copy/direct_batch.hpp"
 #include "pg/call.hpp"
 #include "pg/debug_point.hpp"
@@ -52,7 +54,15 @@ void DirectBatch::Consider(TupleTableSlot* row) {
   ResetExprContext(mapping_->context);
   if (!link::Passes(mapping_, row)) return;
   ++rows_read_;
-  const Standing standing = Judge(version->t_data);
+  Standing standing = Standing::kCurrent;
+  if ((version->t_data->t_infomask & HEAP_XMAX_INVALID) == 0) {
+    // The scan holds a pin only: xmax and the flags that say what it means change together under
+    // the lock.
+    const Buffer buffer = reinterpret_cast<BufferHeapTupleTableSlot*>(row)->buffer;
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    standing = Judge(version->t_data);
+    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+  }
   if (standing != Standing::kCurrent) {
     // Nobody mirrors the newer version of a source that is not kept in step: look for it by its key.
     if (standing == Standing::kBusy || !plan_.synced) deferred_.push_back(row->tts_tid);
@@ -61,7 +71,6 @@ void DirectBatch::Consider(TupleTableSlot* row) {
   CopiedRow origin{};
   origin.source = row->tts_tid;
   origin.source_xmin = HeapTupleHeaderGetRawXmin(version->t_data);
-  origin.young = young;
   target_.Add(mapping_->identical ? row : link::Project(mapping_, row), origin);
 }
 
@@ -73,10 +82,14 @@ void DirectBatch::CopyBlocks(BlockNumber first, BlockNumber count) {
   pg::DebugPoint("copy_before_insert");
   try {
     pg::Section([&] {
+      // VACUUM may have cut empty blocks off the end since the extent was fixed; our lock keeps it
+      // from doing so now. A scan that begins or goes beyond the end would wrap or fail.
+      const BlockNumber size = RelationGetNumberOfBlocks(source_.get());
+      if (first >= size) return;
       // No synchronised scan: it would start where another scan is.
       const TableScanDesc scan =
           table_beginscan_strat(source_.get(), snapshot_.get(), 0, nullptr, true, false);
-      heap_setscanlimits(scan, first, count);
+      heap_setscanlimits(scan, first, std::min(count, size - first));
       while (table_scan_getnextslot(scan, ForwardScanDirection, source_row_.get())) {
         CHECK_FOR_INTERRUPTS();
         Consider(source_row_.get());
@@ -95,7 +108,7 @@ void DirectBatch::CopyBlocks(BlockNumber first, BlockNumber count) {
 bool DirectBatch::CopyRow(const ItemPointerData& position) {
   ItemPointerData tid = position;
   const size_t already_deferred = deferred_.size();
-  Target::Presence presence = Target::Presence::kAbsent;
+  Target::Found found{Target::Presence::kAbsent, InvalidTransactionId};
   bool moved = false;
   pg::Section([&] {
     failing_->row = tid;
@@ -106,17 +119,19 @@ bool DirectBatch::CopyRow(const ItemPointerData& position) {
     const HeapTuple version = reinterpret_cast<BufferHeapTupleTableSlot*>(row)->base.tuple;
     ResetExprContext(mapping_->context);
     if (!link::Passes(mapping_, row)) return;
-    presence = target_.Probe(mapping_->identical ? row : link::Project(mapping_, row),
+    found = target_.Probe(mapping_->identical ? row : link::Project(mapping_, row),
                              mapping_->target_key, mapping_->key_columns);
-    // What was written since the copy began may stand in the target already.
-    const bool due = presence == Target::Presence::kAbsent ||
-                     (presence == Target::Presence::kLive && !plan_.synced &&
-                      !Young(HeapTupleHeaderGetXmin(version->t_data)));
+    // A version that was written since the copy began may stand in the target already, in an earlier
+    // form: if this job wrote it. Any other row with its key is a duplicate.
+    const bool copied_before = !plan_.synced && Young(HeapTupleHeaderGetXmin(version->t_data)) &&
+                               !TransactionIdPrecedes(found.xmin, plan_.start);
+    const bool due = found.presence == Target::Presence::kAbsent ||
+                     (found.presence == Target::Presence::kLive && !plan_.synced && !copied_before);
     if (due) Consider(row);
     ExecClearTuple(row);
     target_.FlushAll();
   });
-  if (moved || presence == Target::Presence::kInProgress) return false;
+  if (moved || found.presence == Target::Presence::kInProgress) return false;
   const bool busy = deferred_.size() > already_deferred;
   deferred_.resize(already_deferred);
   return !busy;
@@ -142,8 +157,6 @@ void DirectBatch::Recheck(std::vector<size_t>* bad) {
         // Superseded for good: the trigger mirrored what became of it. Without a trigger, and for a
         // conflict, the key is looked at again.
         defer = !(same && standing == Standing::kSuperseded && plan_.synced);
-        // What was written since the copy began and is there already was copied in a newer form.
-        if (same && row.conflict && row.young && !plan_.synced) defer = false;
       }
       if (keep) continue;
       bad->push_back(next);

@@ -62,6 +62,7 @@ class DirectBatch {
   int64_t rows_written() const { return static_cast<int64_t>(target_.rows().size()) - taken_back_; }
   int64_t rows_taken_back() const { return taken_back_; }
   int64_t bytes() const { return target_.bytes(); }
+  int64_t heap_bytes() const { return target_.heap_bytes(); }
 
  private:
   enum class Standing { kCurrent, kSuperseded, kBusy };

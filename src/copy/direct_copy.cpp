@@ -27,6 +27,7 @@ constexpr std::chrono::milliseconds kRetryEvery{500};
 struct Outcome {
   catalog::BatchCounters counters;
   int64_t deferred = 0;
+  int64_t heap_bytes = 0;
 };
 
 class Copier {
@@ -45,7 +46,7 @@ class Copier {
       const Outcome outcome = CopyRange(*range);
       deferred_ += outcome.deferred;
       blocks_read_ += range->Size();
-      bytes_written_ += outcome.counters.bytes_written;
+      heap_bytes_ += outcome.heap_bytes;
       sizer_.Observe(range->Size(), outcome.counters.rows_read, outcome.counters.bytes_written,
                      outcome.counters.busy_ms);
       core::BatchCost cost;
@@ -118,7 +119,11 @@ class Copier {
     pg::DebugPoint("copy_batch_start");
     const catalog::JobPart& leaf = plan_.PartAt(range.begin);
     DirectBatch batch(plan_, leaf, mode, failing);
-    if (session_.active_workers() > 1) batch.Reserve(Expected(range));
+    if (session_.active_workers() > 1 && !mode.one_by_one && reserved_for_ != range.begin) {
+      // Not again for a batch that is retried: what was reserved stays.
+      reserved_for_ = range.begin;
+      batch.Reserve(Expected(range));
+    }
     batch.CopyBlocks(static_cast<BlockNumber>(range.begin - leaf.first_block),
                      static_cast<BlockNumber>(range.Size()));
     Outcome outcome;
@@ -126,6 +131,7 @@ class Copier {
       catalog::InsertDeferredRow(plan_.job, leaf.relation, key);
       ++outcome.deferred;
     }
+    outcome.heap_bytes = batch.heap_bytes();
     catalog::BatchCounters& counters = outcome.counters;
     counters.rows_read = batch.rows_read();
     counters.rows_written = batch.rows_written();
@@ -144,9 +150,9 @@ class Copier {
     return outcome;
   }
 
-  // Bytes that a range will write, by what the ranges before it wrote.
+  // Bytes of heap that a range will fill, by what the ranges before it wrote.
   int64_t Expected(core::BlockRange range) const {
-    return blocks_read_ == 0 ? 0 : bytes_written_ / blocks_read_ * range.Size();
+    return blocks_read_ == 0 ? 0 : heap_bytes_ / blocks_read_ * range.Size();
   }
 
   job::Session& session_;
@@ -157,7 +163,8 @@ class Copier {
   core::RateMeter rate_;
   int64_t rows_done_ = 0;
   int64_t blocks_read_ = 0;
-  int64_t bytes_written_ = 0;
+  int64_t heap_bytes_ = 0;
+  int64_t reserved_for_ = -1;
   int64_t deferred_ = 0;
 };
 

@@ -87,6 +87,7 @@ Plan LoadPlan(const catalog::JobRow& job) {
   std::sort(plan.parts.begin(), plan.parts.end(),
             [](const auto& a, const auto& b) { return a.part < b.part; });
   plan.boundary = XidFromFullTransactionId(FullTransactionIdFromU64(job.boundary.value_or(0)));
+  plan.start = XidFromFullTransactionId(FullTransactionIdFromU64(job.start_xid.value_or(0)));
   plan.synced = job.sync;
   return plan;
 }
@@ -126,7 +127,9 @@ void FixExtent(const catalog::JobRow& job, const catalog::LinkRow& link) {
     const uint32 behind = XidFromFullTransactionId(next) - oldest;
     return U64FromFullTransactionId(next) - behind;
   });
-  catalog::SetExtent(job.id, boundary,
+  const uint64_t start =
+      pg::Section([] { return U64FromFullTransactionId(GetTopFullTransactionId()); });
+  catalog::SetExtent(job.id, boundary, start,
                      rows_known ? std::optional<int64_t>(static_cast<int64_t>(rows)) : std::nullopt,
                      first_block);
 }
@@ -141,7 +144,7 @@ void FixRowEstimate(const catalog::JobRow& job, const catalog::LinkRow& link) {
       "    OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1) WHERE isleaf)",
       {pg::Argument::RegClass(link.source)});
   const bool known = rows.Bool(0, 2).value_or(false);
-  catalog::SetExtent(job.id, 0, known ? rows.Int8(0, 1) : std::nullopt, std::nullopt);
+  catalog::SetExtent(job.id, 0, 0, known ? rows.Int8(0, 1) : std::nullopt, std::nullopt);
 }
 
 void CheckUnchanged(const catalog::JobPart& part, ::Relation relation) {

@@ -28,6 +28,8 @@ struct Plan {
   std::vector<catalog::JobPart> guards;  // part < 0
   // Row versions whose xmin does not precede it may have been written after the copy began.
   TransactionId boundary = InvalidTransactionId;
+  // Rows of the target whose xmin precedes it were not written by this job.
+  TransactionId start = InvalidTransactionId;
   // True: a trigger mirrors what was written since; false: nobody does.
   bool synced = false;
   int64_t total_blocks = 0;

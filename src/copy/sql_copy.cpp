@@ -47,16 +47,24 @@ class SqlCopier {
       : session_(session), plan_(plan), text_(std::move(text)) {}
 
   void Run() {
+    RefuseNullKeys();
     const catalog::JobCursor cursor = session_.InStep(
         [&] { return catalog::OpenCursor(plan_.job, session_.worker()); });
     position_ = cursor.position;
     int64_t rows = std::min<int64_t>(session_.row().batch_size.value_or(kDefaultRows), 1000);
     while (CopyRange(&rows)) {
     }
-    while (RetryDeferred() > 0)
+    // Without progress the wait grows, and says why.
+    for (int64_t left = RetryDeferred(), before = left; left > 0; before = left) {
+      left = RetryDeferred();
+      if (left < before) {
+        session_.Succeeded();
+        continue;
+      }
       session_.BackOff(pg::Error(pg::ErrorInfo{ERRCODE_LOCK_NOT_AVAILABLE,
                                                "source rows are held by open transactions", {}, {},
                                                {}}));
+    }
   }
 
  private:
@@ -64,6 +72,24 @@ class SqlCopier {
     std::optional<std::vector<std::string>> end;  // absent: no rows left
     catalog::BatchCounters counters;
   };
+
+  // A range of keys never contains a NULL, so such rows would be left out without a word.
+  void RefuseNullKeys() {
+    if (text_.null_key.empty()) return;
+    session_.InStep([&] {
+      pg::Spi spi;
+      const pg::Rows rows = spi.Execute(text_.null_key);
+      if (rows.empty()) return;
+      std::vector<std::string> key;
+      for (size_t i = 0; i < text_.key_names.size(); ++i)
+        key.push_back(rows.Text(0, static_cast<int>(i) + 1).value_or("null"));
+      pg::Raise(ERRCODE_NOT_NULL_VIOLATION, "null value in the key of the source",
+                fmt::format("Source row {} of {}.", KeyText(text_.key_names, key),
+                            plan_.source_name),
+                "The sql method reads the source in the order of its key. Leave such rows out with a "
+                "filter, or give them a key.");
+    });
+  }
 
   // False when the source is done. Halves the range on an error until one row is left to name.
   bool CopyRange(int64_t* rows) {
@@ -116,14 +142,8 @@ class SqlCopier {
         spi.Execute(position_ ? text_.bound_next : text_.bound_first, arguments);
     if (bound.empty()) return std::nullopt;
     std::vector<std::string> end;
-    for (size_t i = 0; i < text_.key_names.size(); ++i) {
-      const std::optional<std::string> value = bound.Text(0, static_cast<int>(i) + 1);
-      if (!value)
-        pg::Raise(ERRCODE_NOT_NULL_VIOLATION,
-                  fmt::format("null value in key column \"{}\"", text_.key_names[i]),
-                  "The sql method reads the source in the order of its key.");
-      end.push_back(*value);
-    }
+    for (size_t i = 0; i < text_.key_names.size(); ++i)
+      end.push_back(bound.Text(0, static_cast<int>(i) + 1).value());
     return end;
   }
 
@@ -190,9 +210,7 @@ class SqlCopier {
     for (;;) {
       std::vector<std::string> at;
       try {
-        const int64_t left = session_.InBatch([&] { return RetryOnce(&at); });
-        session_.Succeeded();
-        return left;
+        return session_.InBatch([&] { return RetryOnce(&at); });
       } catch (const pg::Error& error) {
         if (!session_.IsTransient(error)) throw WithKey(plan_, text_.key_names, at, error);
         session_.BackOff(error);

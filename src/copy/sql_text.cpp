@@ -82,7 +82,12 @@ SqlText BuildSqlText(const catalog::LinkRow& link, bool skip_existing) {
   SqlText text;
   const std::vector<Key> keys = Keys(link);
   const auto count = static_cast<int>(keys.size());
-  text.lockable = !link.source_key.empty();
+  // FOR SHARE needs the privilege to UPDATE. Without it, as without a key, the rows are read as they
+  // are, which is what a copy that nobody keeps in step does anyway.
+  text.lockable = !link.source_key.empty() &&
+                  pg::Section([&] {
+                    return pg_class_aclcheck(link.source, GetUserId(), ACL_UPDATE);
+                  }) == ACLCHECK_OK;
 
   std::vector<std::string> expressions;
   std::vector<std::string> as_text;
@@ -110,8 +115,19 @@ SqlText BuildSqlText(const catalog::LinkRow& link, bool skip_existing) {
         fmt::join(as_text, ", "), fmt::join(aliased, ", "), source, range,
         fmt::join(expressions, ", "), limit_parameter, fmt::join(descending, ", "));
   };
-  text.bound_first = bound("true", 1);
+  std::vector<std::string> present;
+  for (const std::string& expression : expressions) present.push_back(expression + " IS NOT NULL");
+  text.bound_first = bound(fmt::format("{}", fmt::join(present, " AND ")), 1);
   text.bound_next = bound(after, count + 1);
+
+  if (link.source_key.empty()) {
+    std::vector<std::string> nulls;
+    for (const std::string& expression : expressions)
+      nulls.push_back(fmt::format("{} IS NULL", expression));
+    text.null_key = fmt::format("SELECT {} FROM (SELECT {} FROM {} WHERE ({}){} LIMIT 1) AS range",
+                                fmt::join(as_text, ", "), fmt::join(aliased, ", "), source,
+                                fmt::join(nulls, " OR "), filter);
+  }
 
   const auto lock = [&](const std::string& range) {
     return fmt::format(

@@ -13,6 +13,9 @@ struct SqlText {
   // Upper bound: one row, the keys as text, of the last row of a range of at most N rows ($last).
   std::string bound_first;
   std::string bound_next;
+  // A row with a NULL in its key, the keys as text: rows that no range contains. Empty where keys are
+  // NOT NULL.
+  std::string null_key;
   // Locks rows; one row per due key: the keys as text, and whether it was locked.
   std::string lock_first;
   std::string lock_next;

@@ -162,6 +162,8 @@ void Target::Add(TupleTableSlot* row, const CopiedRow& origin) {
   rows_.back().leaf = leaf->number;
   const int64_t size = StoredSize(slot);
   bytes_ += size;
+  // What is longer is cut down to this by toasting.
+  heap_bytes_ += std::min<int64_t>(size, TOAST_TUPLE_TARGET);
   buffered_bytes_ += static_cast<size_t>(size);
   if (one_by_one_ || leaf->used == kBufferedRows || buffered_bytes_ >= kBufferedBytes) FlushAll();
 }
@@ -190,6 +192,11 @@ void Target::Flush(Leaf* leaf) {
                                                           !report_duplicates_, &conflict);
       // Conflicts are in the list; the flag stays false without arbiter indexes.
       row.conflict = recheck != NIL;
+      // A deferrable constraint does not complain by itself here.
+      if (row.conflict && report_duplicates_)
+        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+                        errmsg("duplicate key value violates unique constraint \"%s\"",
+                               get_rel_name(linitial_oid(recheck)))));
       list_free(recheck);
     }
     ExecClearTuple(slot);
@@ -203,7 +210,7 @@ void Target::TakeBack(const CopiedRow& row) {
   simple_heap_delete(leaves_[row.leaf]->info->ri_RelationDesc, &position);
 }
 
-Target::Presence Target::Probe(TupleTableSlot* row, const AttrNumber* key, int key_columns) {
+Target::Found Target::Probe(TupleTableSlot* row, const AttrNumber* key, int key_columns) {
   Leaf* const leaf = Route(row);
   TupleTableSlot* leaf_row = row;
   if (leaf->from_root != nullptr)
@@ -241,13 +248,17 @@ Target::Presence Target::Probe(TupleTableSlot* row, const AttrNumber* key, int k
     const bool present = index_getnext_slot(scan, ForwardScanDirection, found);
     const bool in_progress =
         present && (TransactionIdIsValid(dirty.xmin) || TransactionIdIsValid(dirty.xmax));
+    const TransactionId xmin =
+        present ? HeapTupleHeaderGetRawXmin(
+                      reinterpret_cast<BufferHeapTupleTableSlot*>(found)->base.tuple->t_data)
+                : InvalidTransactionId;
     // The scan ends before anybody waits: a pinned leaf page blocks VACUUM.
     ExecDropSingleTupleTableSlot(found);
     index_endscan(scan);
-    if (!present) return Presence::kAbsent;
-    return in_progress ? Presence::kInProgress : Presence::kLive;
+    if (!present) return {Presence::kAbsent, xmin};
+    return {in_progress ? Presence::kInProgress : Presence::kLive, xmin};
   }
-  return Presence::kAbsent;
+  return {Presence::kAbsent, InvalidTransactionId};
 }
 
 }  // namespace pg_cutover::copy

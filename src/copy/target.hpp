@@ -25,7 +25,6 @@ struct CopiedRow {
   ItemPointerData target;
   int32_t leaf;
   bool conflict;
-  bool young;  // written after the copy began
 };
 
 class Target {
@@ -57,11 +56,17 @@ class Target {
   void TakeBack(const CopiedRow& row);
   // Looks for the row's key in the target without waiting, as a writer's trigger would see it.
   enum class Presence { kAbsent, kLive, kInProgress };
-  Presence Probe(TupleTableSlot* row, const AttrNumber* key, int key_columns);
+  struct Found {
+    Presence presence;
+    TransactionId xmin;  // of the row that was found
+  };
+  Found Probe(TupleTableSlot* row, const AttrNumber* key, int key_columns);
 
   const std::vector<CopiedRow>& rows() const { return rows_; }
   std::vector<CopiedRow>& rows() { return rows_; }
   int64_t bytes() const { return bytes_; }
+  // The part of them that lies in the heap itself.
+  int64_t heap_bytes() const { return heap_bytes_; }
   // The source row that was being written when an error was raised; invalid where unknown.
   const ItemPointerData& at() const { return at_; }
   void SetAt(const ItemPointerData& source) { at_ = source; }
@@ -97,6 +102,7 @@ class Target {
   std::vector<CopiedRow> rows_;
   size_t buffered_bytes_ = 0;
   int64_t bytes_ = 0;
+  int64_t heap_bytes_ = 0;
   ItemPointerData at_;
 };
 

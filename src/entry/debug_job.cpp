@@ -97,7 +97,7 @@ core::BlockRanges Done(job::Session& session) {
 void Lead(job::Session& session) {
   const Task task = TaskOf(session.row());
   session.InStep([&] {
-    catalog::SetExtent(session.id(), ReadNextFullTransactionId().value, task.steps, task.steps);
+    catalog::SetExtent(session.id(), ReadNextFullTransactionId().value, 0, task.steps, task.steps);
   });
   session.SetPhase("count");
   const core::BlockRanges done = Done(session);

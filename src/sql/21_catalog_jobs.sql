@@ -17,6 +17,7 @@ CREATE TABLE migrate.job (
     effective_role regrole NOT NULL,
     home           text NOT NULL,
     boundary       xid8,
+    start_xid      xid8,
     rows_total     bigint,
     units_total    bigint,
     attempts       integer NOT NULL DEFAULT 0,
@@ -40,6 +41,7 @@ COMMENT ON COLUMN migrate.job.login_role IS 'the role that workers connect as';
 COMMENT ON COLUMN migrate.job.effective_role IS 'the role that workers then SET ROLE to';
 COMMENT ON COLUMN migrate.job.home IS 'system identifier and database OID of where the job was made: a copy of the database does not start it by itself';
 COMMENT ON COLUMN migrate.job.boundary IS 'row versions from this transaction id on may have been written after the copy began';
+COMMENT ON COLUMN migrate.job.start_xid IS 'rows of the target with an older transaction id were not written by this job';
 COMMENT ON COLUMN migrate.job.rows_total IS 'estimated number of source rows';
 COMMENT ON COLUMN migrate.job.units_total IS 'size of the work in the units of the cursor: source blocks for the direct method; NULL where rows are all there is';
 COMMENT ON COLUMN migrate.job.attempts IS 'consecutive failures that were retried';
