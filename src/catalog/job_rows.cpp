@@ -88,6 +88,26 @@ std::optional<std::string> OrNull(const std::string& text) {
   return text;
 }
 
+// What an event about a job is about, as EventAbout reads it.
+constexpr const char* kReturningSubject = "RETURNING link, source::oid, target::oid, migration";
+
+Event EventAbout(int64_t id, const pg::Rows& rows) {
+  Event event;
+  event.job = id;
+  event.link = rows.Int8(0, 1);
+  event.source = rows.ObjectId(0, 2).value_or(InvalidOid);
+  event.target = rows.ObjectId(0, 3).value_or(InvalidOid);
+  event.migration = rows.Text(0, 4);
+  return event;
+}
+
+std::vector<int64_t> Ids(const pg::Rows& rows) {
+  std::vector<int64_t> ids;
+  for (uint64_t row = 0; row < rows.size(); ++row)
+    ids.push_back(rows.Int8(row, 1).value());
+  return ids;
+}
+
 // The one statement that changes a state. Returns whether the job was in `from`.
 bool Move(int64_t id, core::JobState from, core::JobState to, const std::string& message,
           const pg::ErrorInfo* error) {
@@ -106,8 +126,8 @@ bool Move(int64_t id, core::JobState from, core::JobState to, const std::string&
         "ELSE started_at END, "
         "finished_at = CASE WHEN $3 IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() "
         "END "
-        "WHERE id = $1 AND state = $2 "
-        "RETURNING link, source::oid, target::oid, migration",
+        "WHERE id = $1 AND state = $2 " +
+            std::string(kReturningSubject),
         {Argument::Int8(id), State(from), State(to),
          Argument::Text(error ? OrNull(pg::SqlStateText(error->sqlstate)) : std::nullopt),
          Argument::Text(error ? std::optional(error->message) : std::nullopt),
@@ -115,13 +135,9 @@ bool Move(int64_t id, core::JobState from, core::JobState to, const std::string&
          Argument::Text(error ? OrNull(error->hint) : std::nullopt),
          Argument::Text(error ? OrNull(error->context) : std::nullopt)});
     if (rows.empty()) return false;
-    event.link = rows.Int8(0, 1);
-    event.source = rows.ObjectId(0, 2).value_or(InvalidOid);
-    event.target = rows.ObjectId(0, 3).value_or(InvalidOid);
-    event.migration = rows.Text(0, 4);
+    event = EventAbout(id, rows);
   }
   event.kind = "job";
-  event.job = id;
   event.message = message;
   if (to == core::JobState::kPaused || to == core::JobState::kFailed)
     event.inverse = fmt::format("SELECT migrate_resume({})", id);
@@ -180,23 +196,15 @@ std::optional<int64_t> UnfinishedJobOn(Oid target) {
 
 std::vector<int64_t> FailedJobsOf(int64_t link) {
   Scope scope;
-  const pg::Rows rows =
+  return Ids(
       scope.Execute("SELECT id FROM migrate.job WHERE link = $1 AND state = 'failed' ORDER BY id",
-                    {Argument::Int8(link)});
-  std::vector<int64_t> jobs;
-  for (uint64_t row = 0; row < rows.size(); ++row)
-    jobs.push_back(rows.Int8(row, 1).value());
-  return jobs;
+                    {Argument::Int8(link)}));
 }
 
 std::vector<int64_t> JobsIn(core::JobState state) {
   Scope scope;
-  const pg::Rows rows =
-      scope.Execute("SELECT id FROM migrate.job WHERE state = $1 ORDER BY id", {State(state)});
-  std::vector<int64_t> ids;
-  for (uint64_t row = 0; row < rows.size(); ++row)
-    ids.push_back(rows.Int8(row, 1).value());
-  return ids;
+  return Ids(
+      scope.Execute("SELECT id FROM migrate.job WHERE state = $1 ORDER BY id", {State(state)}));
 }
 
 bool MoveJob(int64_t id, core::JobState from, core::JobState to, const std::string& message) {
@@ -242,17 +250,12 @@ void SetPhase(int64_t id, const std::string& phase) {
   {
     Scope scope;
     const pg::Rows rows = scope.Execute(
-        "UPDATE migrate.job SET phase = $2 WHERE id = $1 "
-        "RETURNING link, source::oid, target::oid, migration",
+        "UPDATE migrate.job SET phase = $2 WHERE id = $1 " + std::string(kReturningSubject),
         {Argument::Int8(id), Argument::Text(phase)});
     if (rows.empty()) return;
-    event.link = rows.Int8(0, 1);
-    event.source = rows.ObjectId(0, 2).value_or(InvalidOid);
-    event.target = rows.ObjectId(0, 3).value_or(InvalidOid);
-    event.migration = rows.Text(0, 4);
+    event = EventAbout(id, rows);
   }
   event.kind = "phase";
-  event.job = id;
   event.message = fmt::format("job {} entered phase {}", id, phase);
   RecordEvent(event);
 }

@@ -42,11 +42,7 @@ void RequireAccess(const catalog::LinkRow& link) {
 void Start(job::Session& session) {
   session.InStep([&] {
     const catalog::JobRow& job = session.row();
-    if (!job.link)
-      pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                fmt::format("the link of job {} was removed", job.id), {},
-              fmt::format("SELECT migrate_cancel({}), and start a new job.", job.id));
-    const catalog::LinkRow link = catalog::LoadLink(*job.link);
+    const catalog::LinkRow link = LinkOf(job);
     // Nothing may come into the target between the look and the removal of its indexes.
     pg::Section([&] {
       LockRelationOid(link.source, AccessShareLock);

@@ -116,11 +116,10 @@ int64_t RetryDeferred(job::Session& session, const Plan& plan) {
   for (;;) {
     Failing failing;
     try {
-      const int64_t left = session.InBatch([&] {
+      return session.InBatch([&] {
         RetryRound(plan, session.worker(), &failing);
         return catalog::CountDeferredRows(plan.job);
       });
-      return left;
     } catch (const pg::Error& error) {
       if (!session.IsTransient(error)) throw WithRow(session, plan, failing, error);
       session.BackOff(error);

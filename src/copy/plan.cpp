@@ -67,14 +67,18 @@ std::vector<int64_t> Plan::Boundaries() const {
   return boundaries;
 }
 
-Plan LoadPlan(const catalog::JobRow& job) {
+catalog::LinkRow LinkOf(const catalog::JobRow& job) {
   if (!job.link)
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("the link of job {} was removed", job.id), {},
               fmt::format("SELECT migrate_cancel({}), and start a new job.", job.id));
+  return catalog::LoadLink(*job.link);
+}
+
+Plan LoadPlan(const catalog::JobRow& job) {
   Plan plan;
   plan.job = job.id;
-  plan.link = catalog::LoadLink(*job.link);
+  plan.link = LinkOf(job);
   plan.source_name = pg::QualifiedName(plan.link.source);
   plan.target_name = pg::QualifiedName(plan.link.target);
   for (catalog::JobPart& part : catalog::Parts(job.id)) {

@@ -39,7 +39,8 @@ struct Plan {
   std::vector<int64_t> Boundaries() const;
 };
 
-// Needs a transaction. Raises object_not_in_prerequisite_state where the link is gone.
+// Both need a transaction and raise object_not_in_prerequisite_state where the link is gone.
+catalog::LinkRow LinkOf(const catalog::JobRow& job);
 Plan LoadPlan(const catalog::JobRow& job);
 
 // Fixes the extent of a copy by the direct method: parts, boundary, totals. In the caller's
