@@ -6,7 +6,8 @@
 #
 # Silent and quick when nothing is missing. As root it calls apt-get, as an ordinary user it goes
 # through sudo. Installing the server package does not leave a cluster behind, and no cluster that is
-# already there is touched: an installation that would upgrade a server is refused.
+# already there is touched: an installation that would upgrade, and so restart, a running server is
+# refused. A server that is installed but not running is upgraded along with its headers.
 # PG_MAJOR chooses the server's major version (15).
 set -euo pipefail
 
@@ -15,7 +16,7 @@ wanted=(
   "postgresql-$pg_major" "postgresql-server-dev-$pg_major"
   g++ make cmake
   libboost-dev libfmt-dev libxxhash-dev libgtest-dev
-  libipc-run-perl valgrind
+  libipc-run-perl valgrind spin
   "$@"
 )
 
@@ -69,11 +70,13 @@ run() {
 run update
 run --simulate --no-install-recommends install "${missing[@]}"
 # "Inst NAME [old version] (new version ...)" is an upgrade, without the brackets a fresh package.
-if upgrades=$(grep -oE '^Inst postgresql-[0-9]+ \[[^]]*\]' "$log"); then
-  echo "packages: this would upgrade, and so restart, a server: $upgrades" >&2
-  echo "packages: please install by hand: ${missing[*]}" >&2
-  exit 1
-fi
+while read -r version; do
+  if pg_lsclusters --no-header | grep -qE "^$version .* online"; then
+    echo "packages: this would upgrade, and so restart, a running server of version $version" >&2
+    echo "packages: please install by hand: ${missing[*]}" >&2
+    exit 1
+  fi
+done < <(sed -nE 's/^Inst postgresql-([0-9]+) \[.*/\1/p' "$log")
 [[ -d ${drop_in%/*} ]] || made=1
 "${as_root[@]}" mkdir -p "${drop_in%/*}"
 echo 'create_main_cluster = false' | "${as_root[@]}" tee "$drop_in" >/dev/null
