@@ -14,7 +14,7 @@ using pg::Argument;
 constexpr const char* kColumns =
     "id, kind, link, source::oid, target::oid, migration, state, phase, waiting_for, "
     "(options ->> 'batch_size')::int4, (options ->> 'batch_delay_ms')::int8, options ->> 'method', "
-    "(options ->> 'sync')::bool, throttle::text, workers, login_role::oid, effective_role::oid, "
+    "(options ->> 'sync')::bool, coalesce((options -> 'request')::text, '{}'), throttle::text, workers, login_role::oid, effective_role::oid, "
     "home, "
     "boundary::text, start_xid::text, rows_total, units_total, attempts, "
     "error_sqlstate, error_message, error_detail, error_hint, error_context";
@@ -50,6 +50,7 @@ JobRow ReadRow(const pg::Rows& rows, uint64_t row) {
   job.batch_delay_ms = int8().value_or(0);
   job.method = text().value_or("auto");
   job.sync = rows.Bool(row, ++column).value_or(false);
+  job.request = text().value();
   job.throttle = text().value();
   job.workers = int4().value();
   job.login_role = oid();
@@ -162,9 +163,8 @@ int64_t InsertJob(const JobRow& row) {
       "INSERT INTO migrate.job (kind, link, source, target, migration, options, throttle, workers, "
       "login_role, effective_role, home) "
       "VALUES ($1, $2, $3, $4, $5, jsonb_strip_nulls(jsonb_build_object('batch_size', $6::int4, "
-      "'batch_delay_ms', $7::int8, 'method', $8::text, 'sync', $9::bool)), $10::jsonb, $11, $12, "
-      "$13, "
-      "$14) RETURNING id",
+      "'batch_delay_ms', $7::int8, 'method', $8::text, 'sync', $9::bool, 'request', nullif($15, '{}')::jsonb)), "
+      "$10::jsonb, $11, $12, $13, $14) RETURNING id",
       {Argument::Text(row.kind), Argument::Int8(row.link),
        Argument::RegClass(OidIsValid(row.source) ? std::optional(row.source) : std::nullopt),
        Argument::RegClass(OidIsValid(row.target) ? std::optional(row.target) : std::nullopt),
@@ -172,7 +172,7 @@ int64_t InsertJob(const JobRow& row) {
        Argument::Int8(row.batch_delay_ms), Argument::Text(row.method), Argument::Bool(row.sync),
        Argument::Text(row.throttle), Argument::Int4(row.workers),
        Argument::ObjectId(row.login_role), Argument::ObjectId(row.effective_role),
-       Argument::Text(row.home)});
+       Argument::Text(row.home), Argument::Text(row.request)});
   return rows.Int8(0, 1).value();
 }
 

@@ -33,6 +33,7 @@ struct JobRow {
   int64_t batch_delay_ms = 0;
   std::string method = "auto";
   bool sync = false;
+  std::string request = "{}";   // jsonb text: what only this kind of job knows
   std::string throttle = "{}";  // jsonb text
   int32_t workers = 1;
   Oid login_role = InvalidOid;

@@ -18,7 +18,7 @@ constexpr const char* kLinkColumns =
     "ARRAY(SELECT m.value ->> 'expression' FROM pg_catalog.jsonb_array_elements(l.mapping) "
     "WITH ORDINALITY AS m (value, n) ORDER BY m.n), "
     "l.source_filter, l.target_key, l.source_key, l.owner, l.sync_refusal, l.created_target, "
-    "l.migration, l.created_by::pg_catalog.oid";
+    "l.migration, l.created_by::pg_catalog.oid, l.keys_injective, l.dormant";
 
 LinkRow ReadLink(const pg::Rows& rows, uint64_t row) {
   LinkRow link;
@@ -39,7 +39,19 @@ LinkRow ReadLink(const pg::Rows& rows, uint64_t row) {
   link.created_target = rows.Bool(row, 13).value();
   link.migration = rows.Text(row, 14);
   link.created_by = rows.ObjectId(row, 15).value();
+  link.keys_injective = rows.Bool(row, 16).value();
+  link.dormant = rows.Bool(row, 17).value();
   return link;
+}
+
+std::string LinkById() {
+  return fmt::format("SELECT {} FROM migrate.link l WHERE l.id = $1", kLinkColumns);
+}
+
+LinkRow OnlyLink(const pg::Rows& rows, int64_t id) {
+  if (rows.empty())
+    pg::Raise(ERRCODE_UNDEFINED_OBJECT, fmt::format("link {} does not exist (any more)", id));
+  return ReadLink(rows, 0);
 }
 
 constexpr const char* kKindNames[] = {"index", "constraint", "foreign_key", "trigger"};
@@ -73,20 +85,21 @@ int64_t InsertLink(const LinkRow& row) {
   const pg::Rows rows = scope.Execute(
       "INSERT INTO migrate.link (source, target, columns, filter, mapping, source_filter, "
       "target_key, "
-      "source_key, owner, sync_refusal, created_target, migration, created_by) "
+      "source_key, owner, sync_refusal, created_target, migration, created_by, keys_injective, dormant) "
       "SELECT $1, $2, $3::pg_catalog.jsonb, $4, "
       "(SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('column', m.c, "
       "'expression', m.e) ORDER BY m.n), '[]') "
       "FROM ROWS FROM (pg_catalog.unnest($5::text[]), pg_catalog.unnest($6::text[])) "
       "WITH ORDINALITY AS m (c, e, n)), "
-      "$7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.regrole RETURNING id",
+      "$7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.regrole, $15, $16 RETURNING id",
       {pg::Argument::RegClass(row.source), pg::Argument::RegClass(row.target),
        pg::Argument::Text(row.columns), pg::Argument::Text(row.filter),
        pg::Argument::TextArray(columns), pg::Argument::TextArray(expressions),
        pg::Argument::Text(row.source_filter), pg::Argument::TextArray(row.target_key),
        pg::Argument::TextArray(row.source_key), pg::Argument::Bool(row.owner),
        pg::Argument::Text(row.sync_refusal), pg::Argument::Bool(row.created_target),
-       pg::Argument::Text(row.migration), pg::Argument::ObjectId(row.created_by)});
+       pg::Argument::Text(row.migration), pg::Argument::ObjectId(row.created_by),
+       pg::Argument::Bool(row.keys_injective), pg::Argument::Bool(row.dormant)});
   return rows.Int8(0, 1).value();
 }
 
@@ -102,12 +115,11 @@ std::optional<LinkRow> FindLink(Oid source, Oid target) {
 
 LinkRow LoadLink(int64_t id) {
   Scope scope;
-  const pg::Rows rows =
-      scope.Execute(fmt::format("SELECT {} FROM migrate.link l WHERE l.id = $1", kLinkColumns),
-                    {pg::Argument::Int8(id)});
-  if (rows.empty())
-    pg::Raise(ERRCODE_UNDEFINED_OBJECT, fmt::format("link {} does not exist (any more)", id));
-  return ReadLink(rows, 0);
+  return OnlyLink(scope.Execute(LinkById(), {pg::Argument::Int8(id)}), id);
+}
+
+LinkRow LoadLinkNow(Scope& scope, int64_t id) {
+  return OnlyLink(scope.Query(LinkById(), {pg::Argument::Int8(id)}), id);
 }
 
 std::vector<LinkRow> LinksOf(Oid relation) {
@@ -121,6 +133,12 @@ std::vector<LinkRow> LinksOf(Oid relation) {
   for (uint64_t row = 0; row < rows.size(); ++row)
     links.push_back(ReadLink(rows, row));
   return links;
+}
+
+void SetDormant(int64_t id, bool dormant) {
+  Scope scope;
+  scope.Execute("UPDATE migrate.link SET dormant = $2 WHERE id = $1",
+                {pg::Argument::Int8(id), pg::Argument::Bool(dormant)});
 }
 
 void DeleteLink(int64_t id) {

@@ -12,6 +12,8 @@
 
 namespace pg_cutover::catalog {
 
+class Scope;
+
 struct MappedColumn {
   std::string column;      // of the target
   std::string expression;  // over the source row, every name qualified
@@ -29,7 +31,11 @@ struct LinkRow {
   std::vector<std::string> source_key;
   bool owner = true;
   std::optional<std::string> sync_refusal;
+  // Different source keys are known to give different target keys.
+  bool keys_injective = false;
   bool created_target = false;
+  // The tables are swapped: the link of the other direction is at work.
+  bool dormant = false;
   std::optional<std::string> migration;
   Oid created_by = InvalidOid;
 };
@@ -55,7 +61,10 @@ int64_t InsertLink(const LinkRow& row);
 std::optional<LinkRow> FindLink(Oid source, Oid target);
 // Raises undefined_object when it is gone.
 LinkRow LoadLink(int64_t id);
+// The same under the active snapshot, without beginning a new command.
+LinkRow LoadLinkNow(Scope& scope, int64_t id);
 std::vector<LinkRow> LinksOf(Oid relation);
+void SetDormant(int64_t id, bool dormant);
 void DeleteLink(int64_t id);
 
 // Appends; `object.position` is assigned.

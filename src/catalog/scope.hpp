@@ -19,6 +19,10 @@ class Scope {
   pg::Rows Execute(std::string_view sql, const std::vector<pg::Argument>& arguments = {}) {
     return spi_.Execute(sql, arguments);
   }
+  // Reads under the active snapshot.
+  pg::Rows Query(std::string_view sql, const std::vector<pg::Argument>& arguments = {}) {
+    return spi_.Query(sql, arguments);
+  }
 
  private:
   pg::UserScope user_;

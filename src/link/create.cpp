@@ -141,6 +141,7 @@ Validated Validate(const Request& request) {
   link.source_key = keys.source;
   link.owner = request.owner;
   link.sync_refusal = refusal;
+  link.keys_injective = keys.injective;
   link.created_target = request.created_target;
   link.migration = request.migration;
   link.created_by = GetUserId();

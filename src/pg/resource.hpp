@@ -93,6 +93,23 @@ class ActiveSnapshot {
   UnwindProbe probe_;
 };
 
+// The active snapshot of this instant, at any isolation level: what others have committed counts,
+// whenever this transaction's own snapshot was taken.
+class LatestSnapshot {
+ public:
+  LatestSnapshot() {
+    Section([] { PushActiveSnapshot(GetLatestSnapshot()); });
+  }
+  ~LatestSnapshot() {
+    ReleaseQuietly(probe_, [] { PopActiveSnapshot(); });
+  }
+  LatestSnapshot(const LatestSnapshot&) = delete;
+  LatestSnapshot& operator=(const LatestSnapshot&) = delete;
+
+ private:
+  UnwindProbe probe_;
+};
+
 // A slot that no executor state owns.
 class Slot {
  public:

@@ -19,7 +19,9 @@ CREATE TABLE migrate.link (
     source_key     text[] NOT NULL,
     owner          boolean NOT NULL,
     sync_refusal   text,
+    keys_injective boolean NOT NULL,
     created_target boolean NOT NULL,
+    dormant        boolean NOT NULL DEFAULT false,
     migration      text REFERENCES migrate.migration (name) ON UPDATE CASCADE ON DELETE SET NULL,
     created_by     regrole NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -35,6 +37,8 @@ COMMENT ON COLUMN migrate.link.target_key IS 'target columns that identify a row
 COMMENT ON COLUMN migrate.link.source_key IS 'source columns that identify a row; empty for sources that are copied once and have no key of their own';
 COMMENT ON COLUMN migrate.link.owner IS 'false: the link fills some columns of rows that another link owns';
 COMMENT ON COLUMN migrate.link.sync_refusal IS 'why this source can be copied but not kept in step; NULL where it can';
+COMMENT ON COLUMN migrate.link.keys_injective IS 'different source keys are known to give different target keys';
+COMMENT ON COLUMN migrate.link.dormant IS 'true while the tables are swapped and the link of the other direction is at work';
 COMMENT ON COLUMN migrate.link.created_target IS 'true where migrate_shadow created the target';
 
 CREATE TABLE migrate.deferred_object (
