@@ -2,9 +2,11 @@
 //
 // T0 of the protocol is one transaction:
 //   1. lock the source and every leaf SHARE ROW EXCLUSIVE: no writer is in the middle of anything
-//   2. create the triggers: one for rows (on a partitioned source PostgreSQL clones it to every leaf),
+//   2. create the triggers: one for rows (on a partitioned source PostgreSQL clones it to every
+//   leaf),
 //      one for TRUNCATE on every table that stores rows; all ENABLE ALWAYS
-//   3. now, with the lock held, read the next transaction id, X0: whoever has this id or a later one
+//   3. now, with the lock held, read the next transaction id, X0: whoever has this id or a later
+//   one
 //      writes with the trigger in place
 // X0 read before the lock would let a writer slip in between that the trigger never saw.
 #pragma once
@@ -26,21 +28,22 @@ std::string TriggerName(int64_t link);
 std::string TruncateTriggerName(int64_t link);
 inline constexpr const char* kGuardName = "!pg_cutover_guard";
 
-// Installs T0 in the current transaction; the caller commits soon. Returns X0. Where dual-write is on
-// already and intact, changes nothing and returns its X0.
+// Installs T0 in the current transaction; the caller commits soon. Returns X0. Where dual-write is
+// on already and intact, changes nothing and returns its X0.
 //
 // Locks: ShareRowExclusiveLock on the source and all its leaves, waited for as lock_timeout allows.
 // Raises
 //   wrong_object_type                link.sync_refusal says why this pair cannot be kept in step
 //   feature_not_supported            keys that may collide, subqueries in the mapping, an exclusion
 //                                    constraint, foreign key or user trigger on the target
-//   object_not_in_prerequisite_state the target has rows that no other link into it accounts for; the
-//                                    link is dormant; an earlier dual-write is broken (its HINT says how
-//                                    to begin again)
+//   object_not_in_prerequisite_state the target has rows that no other link into it accounts for;
+//   the
+//                                    link is dormant; an earlier dual-write is broken (its HINT
+//                                    says how to begin again)
 uint64_t Install(const catalog::LinkRow& link, catalog::RejectPolicy policy);
 
-// The same for a mirror that is complete from the first moment: both tables are locked AccessExclusive
-// by the caller, a swap. Checks nothing about the target's rows.
+// The same for a mirror that is complete from the first moment: both tables are locked
+// AccessExclusive by the caller, a swap. Checks nothing about the target's rows.
 void InstallComplete(const catalog::LinkRow& link, catalog::RejectPolicy policy);
 
 // Drops the triggers and forgets the capture; nothing where there is none. Works when the source or
@@ -54,10 +57,10 @@ void InstallGuard(Oid mirror);
 void RemoveGuard(Oid mirror);
 bool HasGuard(Oid mirror);
 
-// Everything that has happened since T0 that makes the target doubtful: a trigger dropped, disabled or
-// switched off for a while, a definition altered, a partition attached or detached, a child table, a
-// row rejected, a table dropped. Empty: intact. Cheap enough for every batch. Call it under at least
-// AccessShareLock on both tables for an answer that stays true.
+// Everything that has happened since T0 that makes the target doubtful: a trigger dropped, disabled
+// or switched off for a while, a definition altered, a partition attached or detached, a child
+// table, a row rejected, a table dropped. Empty: intact. Cheap enough for every batch. Call it
+// under at least AccessShareLock on both tables for an answer that stays true.
 std::vector<std::string> Problems(const catalog::LinkRow& link);
 
 // Problems(), remembered durably in capture.broken, and raised as object_not_in_prerequisite_state.

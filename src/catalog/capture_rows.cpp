@@ -161,12 +161,16 @@ std::optional<Mirrored> FindMirrored(int64_t link) {
         "SELECT c.policy, c.broken IS NOT NULL OR (c.policy = 'suspend' AND EXISTS "
         "(SELECT FROM migrate.rejected_row r WHERE r.link = c.link)), "
         "ARRAY(SELECT s.id::text FROM migrate.link s JOIN migrate.capture k ON k.link = s.id "
-        "WHERE s.target = l.target AND s.id <> l.id AND s.owner <> l.owner ORDER BY s.id) "
+        "WHERE s.target = l.target AND s.id <> l.id AND s.owner <> l.owner ORDER BY s.id), "
+        "l.owner AND NOT EXISTS (SELECT FROM migrate.link s WHERE s.target = l.target AND s.id <> l.id "
+        "AND NOT s.dormant) AND NOT EXISTS (SELECT FROM migrate.link s WHERE s.source_filter IS NOT NULL "
+        "AND (s.id = l.id OR (s.source = l.target AND s.target = l.source))) "
         "FROM migrate.capture c JOIN migrate.link l ON l.id = c.link WHERE c.link = $1",
         {Argument::Int8(link)});
     if (rows.empty()) return std::nullopt;
     found.policy = PolicyFrom(rows.Text(0, 1));
     found.suspended = rows.Bool(0, 2).value();
+    found.alone = rows.Bool(0, 4).value();
     for (const std::string& sibling : rows.TextArray(0, 3)) siblings.push_back(std::stoll(sibling));
     found.link = LoadLinkNow(scope, link);
     for (const int64_t sibling : siblings)

@@ -70,6 +70,9 @@ struct Mirrored {
   RejectPolicy policy = RejectPolicy::kSuspend;
   // The target is not written to: suspended after a rejected row, or broken.
   bool suspended = false;
+  // Nothing else accounts for rows of the target: no other link into it, and no filter between the two
+  // tables in either direction. Emptying the source empties the target then.
+  bool alone = false;
   // Partial links (owner => false) into the same target that are kept in step, or the link that owns
   // the rows where this one is partial.
   std::vector<LinkRow> siblings;

@@ -189,7 +189,7 @@ void Target::Flush(Leaf* leaf) {
     if (leaf->info->ri_NumIndices > 0) {
       bool conflict = false;
       List* const recheck = pg::compat::InsertIndexTuples(leaf->info, slot, estate_,
-                                                          !report_duplicates_, &conflict);
+                                                          !report_duplicates_, &conflict, NIL);
       // Conflicts are in the list; the flag stays false without arbiter indexes.
       row.conflict = recheck != NIL;
       // A deferrable constraint does not complain by itself here.

@@ -175,15 +175,22 @@ CompiledMapping* Compile(const catalog::LinkRow& link, EState* estate, ::Relatio
   mapping->identical = SameLayout(RelationGetDescr(source), columns, values);
   pg::Section([=] {
     List* entries = NIL;
+    auto* const mapped = static_cast<bool*>(palloc0(sizeof(bool) * (columns->natts + 1)));
+    mapping->mapped = mapped;
+    mapping->values = values;
     for (int i = 0; i < columns->natts; ++i) {
       const FormData_pg_attribute* const column = TupleDescAttr(columns, i);
-      Expr* value = values[i];
-      if (value == nullptr)
-        value = column->attisdropped || column->attgenerated != '\0' ? NullOf(column)
-                                                                     : DefaultOf(target, column);
-      entries =
-          lappend(entries, makeTargetEntry(value, static_cast<AttrNumber>(i + 1), nullptr, false));
+      const bool absent = column->attisdropped || column->attgenerated != '\0';
+      mapped[i] = values[i] != nullptr;
+      mapping->partial = mapping->partial || (!mapped[i] && !absent);
+      if (!mapped[i]) values[i] = absent ? NullOf(column) : DefaultOf(target, column);
+      entries = lappend(
+          entries, makeTargetEntry(values[i], static_cast<AttrNumber>(i + 1), nullptr, false));
     }
+    mapping->key_values =
+        static_cast<ExprState**>(palloc(sizeof(ExprState*) * (mapping->key_columns + 1)));
+    for (int i = 0; i < mapping->key_columns; ++i)
+      mapping->key_values[i] = ExecInitExpr(values[mapping->target_key[i] - 1], nullptr);
     mapping->context = CreateExprContext(estate);
     // A copy of the descriptor: the relation cache's own would be pinned until someone unpins it.
     TupleTableSlot* const slot =

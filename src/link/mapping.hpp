@@ -29,6 +29,16 @@ struct CompiledMapping {
   // Attribute numbers in the target root, in the order of LinkRow::target_key.
   int key_columns;
   const AttrNumber* target_key;
+  // The key's values by themselves, in the same order: for rows of which nothing else may be computed,
+  // such as those that the filter leaves out.
+  ExprState** key_values;
+  // What each attribute of the target is computed from, planned; for those that are not mapped, their
+  // default.
+  Expr** values;
+  // By attribute of the target, from 0: it is mapped. The others are set when a row is made and left
+  // alone afterwards. `partial`: there are others besides dropped and generated ones.
+  const bool* mapped;
+  bool partial;
   // Attribute numbers in this source relation, in the order of LinkRow::source_key. There may be
   // fewer than key_columns (a partition key in the target's key), or none (sources without a key).
   int source_key_columns;

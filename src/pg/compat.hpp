@@ -60,14 +60,41 @@ inline void InitRangeTable(EState* estate, RangeTblEntry* entry) {
 #endif
 }
 
-// 16: onlySummarizing (19d8e2308).
+// 16: onlySummarizing (19d8e2308). `arbiters` NIL: no index raises an error; else only these do not.
 inline List* InsertIndexTuples(ResultRelInfo* target, TupleTableSlot* slot, EState* estate,
-                               bool no_duplicate_error, bool* conflict) {
+                               bool no_duplicate_error, bool* conflict, List* arbiters) {
 #if PG_VERSION_NUM >= 160000
-  return ExecInsertIndexTuples(target, slot, estate, false, no_duplicate_error, conflict, NIL,
+  return ExecInsertIndexTuples(target, slot, estate, false, no_duplicate_error, conflict, arbiters,
                                false);
 #else
-  return ExecInsertIndexTuples(target, slot, estate, false, no_duplicate_error, conflict, NIL);
+  return ExecInsertIndexTuples(target, slot, estate, false, no_duplicate_error, conflict, arbiters);
+#endif
+}
+
+// 16: three ways to update indexes (19d8e2308). `indexes`: entries are to be made.
+inline TM_Result UpdateTuple(::Relation table, ItemPointer position, TupleTableSlot* row,
+                             CommandId command, bool* indexes) {
+  TM_FailureData failure;
+  LockTupleMode mode;
+#if PG_VERSION_NUM >= 160000
+  TU_UpdateIndexes update = TU_None;
+  const TM_Result result = table_tuple_update(table, position, row, command, SnapshotAny,
+                                              InvalidSnapshot, true, &failure, &mode, &update);
+  // Entries of summarizing indexes cost little: all of them are made then.
+  *indexes = update != TU_None;
+#else
+  const TM_Result result = table_tuple_update(table, position, row, command, SnapshotAny,
+                                              InvalidSnapshot, true, &failure, &mode, indexes);
+#endif
+  return result;
+}
+
+// 16: TRUNCATE as the owner of partitions (bf5a894c5). `tables` are open, with AccessExclusiveLock.
+inline void TruncateTables(List* tables, List* oids) {
+#if PG_VERSION_NUM >= 160000
+  ExecuteTruncateGuts(tables, oids, NIL, DROP_RESTRICT, false, false);
+#else
+  ExecuteTruncateGuts(tables, oids, NIL, DROP_RESTRICT, false);
 #endif
 }
 

@@ -1,0 +1,108 @@
+// Making a cache entry from the catalogs; see build.hpp.
+#include <fmt/format.h>
+
+#include "capture/build.hpp"
+
+#include "capture/reject.hpp"
+#include "link/expression.hpp"
+#include "link/key.hpp"
+#include "pg/call.hpp"
+#include "pg/ownership.hpp"
+#include "pg/resource.hpp"
+#include "pg/subtransaction.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::capture {
+
+namespace {
+
+void Watch(Entry* entry, ::Relation relation) {
+  entry->watched.push_back(RelationGetRelid(relation));
+  const List* const indexes = pg::Call(RelationGetIndexList, relation);
+  for (int i = 0; i < list_length(indexes); ++i)
+    entry->watched.push_back(list_nth_oid(indexes, i));
+}
+
+Oid RequireKeyIndex(::Relation relation, const std::vector<std::string>& columns) {
+  const Oid index = link::KeyIndex(relation, columns);
+  if (!OidIsValid(index))
+    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+              fmt::format("{} has no unique index on ({}) any more",
+                          pg::QualifiedName(RelationGetRelid(relation)), fmt::join(columns, ", ")));
+  return index;
+}
+
+void PrepareSourceLookup(Entry* entry, ::Relation relation, const catalog::LinkRow& link) {
+  entry->source_index = RequireKeyIndex(relation, link.source_key);
+  pg::Section([=] {
+    const ::Relation index = index_open(entry->source_index, AccessShareLock);
+    for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
+      const Oid type = index->rd_opcintype[i];
+      const Oid equality =
+          get_opfamily_member(index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
+      ScanKeyEntryInitialize(&entry->source_probe[i], 0, static_cast<AttrNumber>(i + 1),
+                             BTEqualStrategyNumber, type, index->rd_indcollation[i],
+                             get_opcode(equality), Datum{0});
+    }
+    index_close(index, NoLock);
+    entry->source_found = MakeSingleTupleTableSlot(
+        CreateTupleDescCopyConstr(RelationGetDescr(relation)), &TTSOpsBufferHeapTuple);
+  });
+}
+
+void Fill(Entry* entry, ::Relation relation, const catalog::Mirrored& mirrored) {
+  const catalog::LinkRow& link = mirrored.link;
+  const pg::MemoryScope memory(entry->context);
+  const pg::OpenRelation target(link.target, RowExclusiveLock);
+  entry->role = pg::OwnerOf(link.target);
+  Watch(entry, target.get());
+  const Oid key_index = RequireKeyIndex(target.get(), link.target_key);
+  // As the one in whose name the rows are written: he needs the right to call what the mapping
+  // calls.
+  const pg::UserScope as_owner(entry->role, SECURITY_NOFORCE_RLS);
+  EState* const estate = pg::Call(CreateExecutorState);
+  entry->mapping = link::Compile(link, estate, relation, target.get());
+  link::Guarantees promised;
+  {
+    const link::CanonicalSettings settings;
+    promised = link::Examine(*entry->mapping, relation, target.get(), key_index);
+  }
+  entry->pinned = !promised.fixed_meaning;
+  entry->guarded = !promised.rows_fit && entry->policy != catalog::RejectPolicy::kFail;
+  const pg::MemoryScope executor(estate->es_query_cxt);
+  entry->mirror = Create(estate, target.get(), entry->mapping, promised, key_index);
+  PrepareSourceLookup(entry, relation, link);
+}
+
+}  // namespace
+
+void Build(Entry* entry, ::Relation relation) {
+  Watch(entry, relation);
+  const std::optional<catalog::Mirrored> mirrored = catalog::FindMirrored(entry->link);
+  if (!mirrored || mirrored->suspended) return;
+  entry->watched.push_back(mirrored->link.source);
+  entry->watched.push_back(mirrored->link.target);
+  entry->root = mirrored->link.source;
+  entry->policy = mirrored->policy;
+  entry->alone = mirrored->alone;
+  // The lock first: a target that is there then stays. Dropped by hand it is no reason to fail an
+  // application's statement; the gates find out.
+  pg::Call(LockRelationOid, mirrored->link.target, RowExclusiveLock);
+  if (pg::Call(get_rel_relkind, mirrored->link.target) == '\0') return;
+
+  entry->context = pg::Section([] {
+    return AllocSetContextCreateInternal(CacheMemoryContext, "pg_cutover capture",
+                                         ALLOCSET_DEFAULT_SIZES);
+  });
+  if (entry->policy == catalog::RejectPolicy::kFail) {
+    Fill(entry, relation, *mirrored);
+  } else if (const std::optional<pg::Error> failure =
+                 pg::TryInSubtransaction([&] { Fill(entry, relation, *mirrored); })) {
+    RequireRejection(*failure);
+    Note(entry->link, mirrored->link.source, {}, *failure);
+    return;
+  }
+  entry->idle = false;
+}
+
+}  // namespace pg_cutover::capture

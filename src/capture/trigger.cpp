@@ -1,0 +1,184 @@
+// The trigger body; see trigger.hpp.
+//
+// AFTER ROW triggers fire at the end of the statement, after all its heap operations, and the
+// images they carry may be stale by then: another trigger, a volatile function or a permutation of
+// keys in one statement has changed the row again. So nothing is taken from the event but which
+// keys to look at, and the target is made to hold what the source holds now:
+//
+//   OLD key (DELETE; UPDATE that changes the key in the target)
+//       the source has a row with that source key, and it maps to the same target key: that row's
+//       image otherwise: nothing
+//   NEW key (INSERT, UPDATE)
+//       this very version is still current: its image, or nothing where the filter leaves it out
+//       otherwise: nothing to do, the event that superseded it looks after the key
+//
+// No firing order is needed, at any isolation level. What is written here fires no triggers, so
+// that mirrors in both directions cannot chase each other.
+#include <optional>
+
+#include "capture/trigger.hpp"
+
+#include "capture/reject.hpp"
+#include "capture/source_row.hpp"
+#include "capture/trigger_data.hpp"
+#include "link/expression.hpp"
+#include "pg/call.hpp"
+#include "pg/resource.hpp"
+#include "pg/subtransaction.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::capture {
+
+namespace {
+
+// What is known about a row before the target is touched.
+struct Side {
+  TupleTableSlot* row = nullptr;
+  bool passes = false;  // the filter
+  Key key;
+};
+
+class Event {
+ public:
+  Event(Entry& entry, const TriggerData& data) : entry_(entry), data_(data) {}
+
+  void Mirror() {
+    pg::Call(Open, entry_.mirror);
+    if (TRIGGER_FIRED_BY_INSERT(data_.tg_event))
+      Inserted();
+    else if (TRIGGER_FIRED_BY_DELETE(data_.tg_event))
+      Removed(&old_, data_.tg_trigslot);
+    else
+      Updated();
+    pg::Call(Close, entry_.mirror);
+  }
+
+ private:
+  void Inserted() {
+    new_.row = data_.tg_trigslot;
+    Guarded(
+        [&] {
+          if (!Look(&new_) || !IsCurrent(data_.tg_relation, new_.row)) return;
+          SetRow(entry_.mirror, new_.key, new_.row, Expect::kNothing, Unchanged{}, Carried{});
+        },
+        &new_.row);
+  }
+
+  void Updated() {
+    old_.row = data_.tg_trigslot;
+    new_.row = data_.tg_newslot;
+    bool moved = false;
+    Guarded(
+        [&] {
+          const bool was_there = Look(&old_);
+          const bool belongs = Look(&new_);
+          if (!was_there && !belongs) return;
+          moved = was_there != belongs || !SameKey(entry_.mirror, old_.key, new_.key);
+          if (moved || !IsCurrent(data_.tg_relation, new_.row)) return;
+          SetRow(entry_.mirror, new_.key, new_.row, Expect::kAnything, KnownOld(), Carried{});
+        },
+        &new_.row);
+    if (!moved) return;
+    Carried carried;
+    if (old_.passes) Removed(&old_, old_.row, &carried);
+    Guarded(
+        [&] {
+          if (!new_.passes || !IsCurrent(data_.tg_relation, new_.row)) return;
+          SetRow(entry_.mirror, new_.key, new_.row, Expect::kAnything, Unchanged{}, carried);
+        },
+        &new_.row);
+  }
+
+  // A row has left its key: another one may have come there.
+  void Removed(Side* side, TupleTableSlot* row, Carried* carried = nullptr) {
+    side->row = row;
+    TupleTableSlot* heir = nullptr;
+    Guarded(
+        [&] {
+          if (!Look(side)) return;
+          heir = FindByKeyOf(&entry_, data_.tg_relation, row);
+          if (heir != nullptr) {
+            Side there;
+            there.row = heir;
+            if (Look(&there) && SameKey(entry_.mirror, there.key, side->key)) {
+              SetRow(entry_.mirror, there.key, heir, Expect::kAnything, Unchanged{}, Carried{});
+              ExecClearTuple(heir);
+              return;
+            }
+            ExecClearTuple(heir);
+          }
+          SetNone(entry_.mirror, side->key, carried);
+        },
+        &heir);
+  }
+
+  // Filter and key; false where the filter leaves the row out. In a kernel.
+  bool Look(Side* side) {
+    side->passes = link::Passes(entry_.mapping, side->row);
+    if (side->passes) KeyOf(*entry_.mirror, side->row, &side->key);
+    return side->passes;
+  }
+
+  // The target's row mirrors OLD for certain where OLD is another transaction's: nothing of this
+  // transaction has touched the row before this very update.
+  Unchanged KnownOld() const {
+    const HeapTuple old = reinterpret_cast<BufferHeapTupleTableSlot*>(old_.row)->base.tuple;
+    if (!HeapTupleHasExternal(old) ||
+        TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(old->t_data)))
+      return {};
+    return {old_.row, new_.row};
+  }
+
+  // Runs a kernel. Where the target may reject a row, in a subtransaction: a rejection is noted
+  // under the source key of *row, and the statement goes on.
+  template <class Kernel>
+  void Guarded(Kernel&& kernel, TupleTableSlot* const* row) {
+    if (!entry_.guarded) {
+      pg::Section(kernel);
+      return;
+    }
+    const std::optional<pg::Error> failure = pg::TryInSubtransaction([&] { pg::Section(kernel); });
+    if (!failure) return;
+    RequireRejection(*failure);
+    Abandon(entry_.mirror);
+    Note(entry_.link, entry_.root, SourceKey(*row), *failure);
+    // Nothing more of this event: where capture goes on, its other half is looked at again with the
+    // row.
+  }
+
+  std::vector<std::string> SourceKey(TupleTableSlot* row) {
+    std::vector<std::string> key;
+    if (row == nullptr || row == entry_.source_found) row = data_.tg_trigslot;
+    for (int i = 0; i < entry_.mapping->source_key_columns; ++i) {
+      const AttrNumber column = entry_.mapping->source_key[i];
+      bool null = false;
+      const Datum value = pg::Section([&] { return slot_getattr(row, column, &null); });
+      const Oid type = TupleDescAttr(row->tts_tupleDescriptor, column - 1)->atttypid;
+      key.push_back(null ? std::string() : pg::OutputText(type, value));
+    }
+    return key;
+  }
+
+  Entry& entry_;
+  const TriggerData& data_;
+  Side old_;
+  Side new_;
+};
+
+}  // namespace
+
+void CaptureRow(FunctionCallInfo call) {
+  const TriggerData& data = DataOf(call);
+  if (!TRIGGER_FIRED_AFTER(data.tg_event) || !TRIGGER_FIRED_FOR_ROW(data.tg_event))
+    pg::Raise(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+              "migrate.capture() is for triggers AFTER ... FOR EACH ROW");
+  const Use entry(LinkOf(data), data.tg_relation);
+  if (entry->idle) return;
+  // As referential integrity's own triggers do: with the rights of the table that is written to.
+  const pg::UserScope as_owner(entry->role, SECURITY_NOFORCE_RLS);
+  std::optional<link::CanonicalSettings> settings;
+  if (entry->pinned) settings.emplace();
+  Event(*entry, data).Mirror();
+}
+
+}  // namespace pg_cutover::capture
