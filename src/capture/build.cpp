@@ -85,6 +85,8 @@ void Build(Entry* entry, ::Relation relation) {
   entry->root = mirrored->link.source;
   entry->policy = mirrored->policy;
   entry->alone = mirrored->alone;
+  entry->owner = mirrored->link.owner;
+  if (entry->owner) entry->siblings = mirrored->siblings;
   // The lock first: a target that is there then stays. Dropped by hand it is no reason to fail an
   // application's statement; the gates find out.
   pg::Call(LockRelationOid, mirrored->link.target, RowExclusiveLock);

@@ -29,9 +29,12 @@ struct Entry {
   bool idle = true;
   catalog::RejectPolicy policy = catalog::RejectPolicy::kSuspend;
   Oid role = InvalidOid;  // the target's owner, whose rights the mirror's writes have
-  bool alone = false;     // see catalog::Mirrored
-  bool guarded = false;   // a row may be rejected, and the statement is to succeed all the same
-  bool pinned = false;    // what is evaluated depends on settings
+  bool owner = true;      // of the target's rows; false: it fills some of their columns
+  // Links that fill columns of the rows that this one owns.
+  std::vector<catalog::LinkRow> siblings;
+  bool alone = false;    // see catalog::Mirrored
+  bool guarded = false;  // a row may be rejected, and the statement is to succeed all the same
+  bool pinned = false;   // what is evaluated depends on settings
   link::CompiledMapping* mapping = nullptr;
   Mirror* mirror = nullptr;
   // The source's own key, to look rows up by.

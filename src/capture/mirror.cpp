@@ -102,6 +102,22 @@ TupleTableSlot* Image(const Mirror& mirror, const Place& place, TupleTableSlot* 
   return execute_attr_map_slot(const_cast<AttrMap*>(place.from_root), row, place.converted);
 }
 
+// What a row's columns are without a source row. The key stays.
+TupleTableSlot* DefaultImage(Mirror* mirror, const Place& place, const Key& key) {
+  TupleTableSlot* const row = ExecStoreAllNullTuple(mirror->defaults);
+  for (int i = 0; i < mirror->row_type->natts; ++i)
+    if (mirror->column_defaults[i] != nullptr)
+      row->tts_values[i] = ExecEvalExprSwitchContext(mirror->column_defaults[i],
+                                                     mirror->mapping->context, &row->tts_isnull[i]);
+  for (int i = 0; i < mirror->mapping->key_columns; ++i) {
+    const AttrNumber column = mirror->mapping->target_key[i];
+    row->tts_values[column - 1] = key.values[i];
+    row->tts_isnull[column - 1] = key.nulls[i];
+  }
+  if (place.from_root == nullptr) return row;
+  return execute_attr_map_slot(const_cast<AttrMap*>(place.from_root), row, place.converted);
+}
+
 bool Replace(Mirror* mirror, Place* place, TupleTableSlot* source_row, const Unchanged& unchanged) {
   TupleTableSlot* const row = Image(*mirror, *place, source_row, Carried{});
   if (!KeepFrom(*mirror, *place, unchanged, row)) return true;
@@ -153,6 +169,24 @@ void SetRow(Mirror* mirror, const Key& key, TupleTableSlot* source_row, Expect e
       }
     }
     if (Add(mirror, place, source_row, carried)) break;
+  }
+  ExecClearTuple(place->found);
+  LeavePlace(&route);
+}
+
+void SetColumns(Mirror* mirror, const Key& key, TupleTableSlot* source_row) {
+  Route route;
+  Place* const place = FindPlace(mirror, key, &route);
+  for (;;) {
+    CHECK_FOR_INTERRUPTS();
+    const Found found = Probe(mirror, place, key);
+    if (found == Found::kAbsent) break;
+    if (found == Found::kInProgress) continue;
+    TupleTableSlot* const row = source_row == nullptr
+                                    ? DefaultImage(mirror, *place, key)
+                                    : Image(*mirror, *place, source_row, Carried{});
+    if (!KeepFrom(*mirror, *place, Unchanged{}, row)) break;
+    if (UpdateFound(mirror->estate, place, row)) break;
   }
   ExecClearTuple(place->found);
   LeavePlace(&route);

@@ -55,6 +55,8 @@ struct Mirror {
   const link::CompiledMapping* mapping;
   TupleDesc row_type;      // of the root, not counted
   TupleTableSlot* stored;  // a whole tuple, for mappings that are identical
+  TupleTableSlot* defaults;     // of every column, for links that fill some of them
+  ExprState** column_defaults;  // by attribute; nullptr: NULL
   TupleTableSlot* routed;  // holds a key for routing
   FmgrInfo key_equal[INDEX_MAX_KEYS];
   Oid key_collations[INDEX_MAX_KEYS];
@@ -97,5 +99,10 @@ void SetRow(Mirror* mirror, const Key& key, TupleTableSlot* source_row, Expect e
             const Unchanged& unchanged, const Carried& carried);
 // The target holds nothing under `key` afterwards. `carried`, if given, gets what was there.
 void SetNone(Mirror* mirror, const Key& key, Carried* carried);
+
+// Of a link that fills columns of rows that another link owns: the row under `key` gets this link's
+// columns from source_row, or their defaults where that is nullptr. Nothing happens where there is
+// no such row: whoever makes it reads the source.
+void SetColumns(Mirror* mirror, const Key& key, TupleTableSlot* source_row);
 
 }  // namespace pg_cutover::capture

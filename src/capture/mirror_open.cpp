@@ -68,6 +68,18 @@ Mirror* Create(EState* estate, ::Relation table, const link::CompiledMapping* ma
     mirror->mapping = mapping;
     mirror->row_type = CreateTupleDescCopyConstr(RelationGetDescr(table));
     mirror->stored = MakeSlot(mirror->row_type, &TTSOpsHeapTuple);
+    mirror->defaults = MakeSlot(mirror->row_type, &TTSOpsVirtual);
+    mirror->column_defaults =
+        static_cast<ExprState**>(palloc0(sizeof(ExprState*) * (mirror->row_type->natts + 1)));
+    for (int i = 0; i < mirror->row_type->natts; ++i) {
+      if (TupleDescAttr(mirror->row_type, i)->attisdropped ||
+          TupleDescAttr(mirror->row_type, i)->attgenerated != '\0')
+        continue;
+      Node* const value = build_column_default(table, i + 1);
+      if (value != nullptr)
+        mirror->column_defaults[i] =
+            ExecInitExpr(expression_planner(reinterpret_cast<Expr*>(value)), nullptr);
+    }
     mirror->routed = MakeSlot(mirror->row_type, &TTSOpsVirtual);
     mirror->locked_in = InvalidLocalTransactionId;
     const ::Relation index = index_open(key_index, AccessShareLock);

@@ -33,4 +33,31 @@ TupleTableSlot* FindByKeyOf(Entry* entry, ::Relation relation, TupleTableSlot* r
   return FindByKey(entry, relation, values);
 }
 
+TupleTableSlot* FindForTarget(Entry* entry, ::Relation relation, const Key& key) {
+  const link::CompiledMapping& mapping = *entry->mapping;
+  for (int i = 0; i < mapping.source_key_columns; ++i)
+    for (int k = 0; k < mapping.key_columns; ++k)
+      if (link::PlainColumn(mapping.values[mapping.target_key[k] - 1]) == mapping.source_key[i])
+        entry->source_probe[i].sk_argument = key.values[k];
+  const ::Relation index = index_open(entry->source_index, AccessShareLock);
+  for (;;) {
+    CHECK_FOR_INTERRUPTS();
+    SnapshotData dirty;
+    InitDirtySnapshot(dirty);
+    const IndexScanDesc scan =
+        pg::compat::IndexBeginScan(relation, index, &dirty, mapping.source_key_columns);
+    index_rescan(scan, entry->source_probe, mapping.source_key_columns, nullptr, 0);
+    const bool found = index_getnext_slot(scan, ForwardScanDirection, entry->source_found);
+    index_endscan(scan);
+    const TransactionId other = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
+    if (!found || !TransactionIdIsValid(other)) {
+      index_close(index, NoLock);
+      return found ? entry->source_found : nullptr;
+    }
+    ItemPointerData at = entry->source_found->tts_tid;
+    ExecClearTuple(entry->source_found);
+    XactLockTableWait(other, relation, &at, XLTW_FetchUpdated);
+  }
+}
+
 }  // namespace pg_cutover::capture

@@ -19,4 +19,10 @@ TupleTableSlot* FindByKeyOf(Entry* entry, ::Relation relation, TupleTableSlot* r
 // The same by values, in the order of the key's columns.
 TupleTableSlot* FindByKey(Entry* entry, ::Relation relation, const Datum* values);
 
+// For an entry that fills columns of rows that another link owns: its source row for the target's
+// row under `key`, in entry->source_found. Whoever is about to write it is waited for: between the
+// two links each writer takes its own row first and looks at the other's then, so that one of two
+// always sees the other (and where both wait, one of them is a deadlock's victim).
+TupleTableSlot* FindForTarget(Entry* entry, ::Relation relation, const Key& key);
+
 }  // namespace pg_cutover::capture

@@ -44,7 +44,9 @@ class Event {
 
   void Mirror() {
     pg::Call(Open, entry_.mirror);
-    if (TRIGGER_FIRED_BY_INSERT(data_.tg_event))
+    if (!entry_.owner)
+      Contributed();
+    else if (TRIGGER_FIRED_BY_INSERT(data_.tg_event))
       Inserted();
     else if (TRIGGER_FIRED_BY_DELETE(data_.tg_event))
       Removed(&old_, data_.tg_trigslot);
@@ -62,6 +64,12 @@ class Event {
           SetRow(entry_.mirror, new_.key, new_.row, Expect::kNothing, Unchanged{}, Carried{});
         },
         &new_.row);
+    CompleteNew();
+  }
+
+  void CompleteNew() {
+    if (entry_.siblings.empty() || !new_.passes) return;
+    GuardedBody([&] { Complete(new_.key); }, &new_.row);
   }
 
   void Updated() {
@@ -87,6 +95,48 @@ class Event {
           SetRow(entry_.mirror, new_.key, new_.row, Expect::kAnything, Unchanged{}, carried);
         },
         &new_.row);
+    CompleteNew();
+  }
+
+  // The source of some columns only: whoever owns the row makes and removes it.
+  void Contributed() {
+    const bool inserted = TRIGGER_FIRED_BY_INSERT(data_.tg_event);
+    const bool deleted = TRIGGER_FIRED_BY_DELETE(data_.tg_event);
+    old_.row = inserted ? nullptr : data_.tg_trigslot;
+    new_.row = deleted ? nullptr : inserted ? data_.tg_trigslot : data_.tg_newslot;
+    Guarded(
+        [&] {
+          if (old_.row != nullptr && Look(&old_)) {
+            TupleTableSlot* const heir = FindByKeyOf(&entry_, data_.tg_relation, old_.row);
+            const bool there = heir != nullptr && link::Passes(entry_.mapping, heir);
+            SetColumns(entry_.mirror, old_.key, there ? heir : nullptr);
+            if (heir != nullptr) ExecClearTuple(heir);
+          }
+          if (new_.row != nullptr && Look(&new_) && IsCurrent(data_.tg_relation, new_.row))
+            SetColumns(entry_.mirror, new_.key, new_.row);
+        },
+        new_.row != nullptr ? &new_.row : &old_.row);
+  }
+
+  // Columns of the row under this key that other links fill. The row itself is written already: a
+  // writer of the other source that does not see it is seen here.
+  void Complete(const Key& key) {
+    for (const catalog::LinkRow& contributor : entry_.siblings) {
+      const pg::OpenRelation source(contributor.source, AccessShareLock);
+      const Use sibling(contributor.id, source.get());
+      if (sibling->idle) continue;
+      std::optional<link::CanonicalSettings> settings;
+      if (sibling->pinned) settings.emplace();
+      Entry* const use = &*sibling;
+      pg::Section([&] {
+        Open(use->mirror);
+        TupleTableSlot* const row = FindForTarget(use, source.get(), key);
+        const bool there = row != nullptr && link::Passes(use->mapping, row);
+        SetColumns(use->mirror, key, there ? row : nullptr);
+        if (row != nullptr) ExecClearTuple(row);
+        Close(use->mirror);
+      });
+    }
   }
 
   // A row has left its key: another one may have come there.
@@ -133,11 +183,15 @@ class Event {
   // under the source key of *row, and the statement goes on.
   template <class Kernel>
   void Guarded(Kernel&& kernel, TupleTableSlot* const* row) {
+    GuardedBody([&] { pg::Section(kernel); }, row);
+  }
+  template <class Body>
+  void GuardedBody(Body&& body, TupleTableSlot* const* row) {
     if (!entry_.guarded) {
-      pg::Section(kernel);
+      body();
       return;
     }
-    const std::optional<pg::Error> failure = pg::TryInSubtransaction([&] { pg::Section(kernel); });
+    const std::optional<pg::Error> failure = pg::TryInSubtransaction(body);
     if (!failure) return;
     RequireRejection(*failure);
     Abandon(entry_.mirror);

@@ -53,7 +53,10 @@ void RemoveMirrored(Entry* entry, ::Relation relation) {
       if (!link::Passes(entry->mapping, entry->source_found)) continue;
       Key key;
       KeyOf(*entry->mirror, entry->source_found, &key);
-      SetNone(entry->mirror, key, nullptr);
+      if (entry->owner)
+        SetNone(entry->mirror, key, nullptr);
+      else
+        SetColumns(entry->mirror, key, nullptr);
     }
     table_endscan(scan);
     ExecClearTuple(entry->source_found);

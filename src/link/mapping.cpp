@@ -81,15 +81,6 @@ Expr* DefaultOf(::Relation target, const FormData_pg_attribute* column) {
   return expression_planner(reinterpret_cast<Expr*>(value));
 }
 
-// The column of the source whose bytes an expression takes as they are; 0 for any other expression.
-AttrNumber PlainColumn(const Expr* value) {
-  const Node* node = reinterpret_cast<const Node*>(value);
-  while (node != nullptr && IsA(node, RelabelType))
-    node = reinterpret_cast<const Node*>(reinterpret_cast<const RelabelType*>(node)->arg);
-  if (node == nullptr || !IsA(node, Var)) return InvalidAttrNumber;
-  return reinterpret_cast<const Var*>(node)->varattno;
-}
-
 bool SameLayout(TupleDesc source, TupleDesc target, Expr* const* values) {
   if (source->natts != target->natts) return false;
   for (int i = 0; i < target->natts; ++i) {
@@ -184,8 +175,8 @@ CompiledMapping* Compile(const catalog::LinkRow& link, EState* estate, ::Relatio
       mapped[i] = values[i] != nullptr;
       mapping->partial = mapping->partial || (!mapped[i] && !absent);
       if (!mapped[i]) values[i] = absent ? NullOf(column) : DefaultOf(target, column);
-      entries = lappend(
-          entries, makeTargetEntry(values[i], static_cast<AttrNumber>(i + 1), nullptr, false));
+      entries = lappend(entries,
+                        makeTargetEntry(values[i], static_cast<AttrNumber>(i + 1), nullptr, false));
     }
     mapping->key_values =
         static_cast<ExprState**>(palloc(sizeof(ExprState*) * (mapping->key_columns + 1)));
@@ -201,6 +192,14 @@ CompiledMapping* Compile(const catalog::LinkRow& link, EState* estate, ::Relatio
         filter == nullptr ? nullptr : ExecInitQual(make_ands_implicit(filter), nullptr);
   });
   return mapping;
+}
+
+AttrNumber PlainColumn(const Expr* value) {
+  const Node* node = reinterpret_cast<const Node*>(value);
+  while (node != nullptr && IsA(node, RelabelType))
+    node = reinterpret_cast<const Node*>(reinterpret_cast<const RelabelType*>(node)->arg);
+  if (node == nullptr || !IsA(node, Var)) return InvalidAttrNumber;
+  return reinterpret_cast<const Var*>(node)->varattno;
 }
 
 bool HasSubquery(const catalog::LinkRow& link) {

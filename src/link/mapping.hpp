@@ -29,14 +29,14 @@ struct CompiledMapping {
   // Attribute numbers in the target root, in the order of LinkRow::target_key.
   int key_columns;
   const AttrNumber* target_key;
-  // The key's values by themselves, in the same order: for rows of which nothing else may be computed,
-  // such as those that the filter leaves out.
+  // The key's values by themselves, in the same order: for rows of which nothing else may be
+  // computed, such as those that the filter leaves out.
   ExprState** key_values;
-  // What each attribute of the target is computed from, planned; for those that are not mapped, their
-  // default.
+  // What each attribute of the target is computed from, planned; for those that are not mapped,
+  // their default.
   Expr** values;
-  // By attribute of the target, from 0: it is mapped. The others are set when a row is made and left
-  // alone afterwards. `partial`: there are others besides dropped and generated ones.
+  // By attribute of the target, from 0: it is mapped. The others are set when a row is made and
+  // left alone afterwards. `partial`: there are others besides dropped and generated ones.
   const bool* mapped;
   bool partial;
   // Attribute numbers in this source relation, in the order of LinkRow::source_key. There may be
@@ -56,6 +56,9 @@ struct CompiledMapping {
 // feature_not_supported for a mapping with subqueries (only the sql method can evaluate those).
 CompiledMapping* Compile(const catalog::LinkRow& link, EState* estate, ::Relation source,
                          ::Relation target);
+
+// The column of the source whose bytes an expression takes as they are; 0 for any other expression.
+AttrNumber PlainColumn(const Expr* value);
 
 // True when the mapping or the filter contains a subquery.
 bool HasSubquery(const catalog::LinkRow& link);
