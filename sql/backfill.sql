@@ -150,7 +150,6 @@ CALL check_copy(:job, 'SELECT a, b, (SELECT count(*) FROM tenants t WHERE t.tena
 -- What is asked for wrongly is refused before anything changes.
 CREATE TABLE refused (LIKE events INCLUDING ALL);
 \set VERBOSITY default
-SELECT migrate_backfill('events', 'refused');
 SELECT migrate_backfill('events', 'refused', sync => false, batch_size => 0);
 SELECT migrate_backfill('events', 'refused', sync => false, batch_delay => '-1 s');
 SELECT migrate_backfill('events', 'refused', sync => false, workers => 0);

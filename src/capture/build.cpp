@@ -16,6 +16,19 @@ namespace pg_cutover::capture {
 
 namespace {
 
+// Anybody may attach the trigger function to a table of his own and name somebody else's link.
+void RequireMember(::Relation relation, Oid source) {
+  Oid ancestor = RelationGetRelid(relation);
+  while (ancestor != source && pg::Call(get_rel_relispartition, ancestor))
+    ancestor = pg::Section([=] { return get_partition_parent(ancestor, true); });
+  if (ancestor == source) return;
+  pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
+            fmt::format("a trigger of pg_cutover does not belong on {}",
+                        pg::QualifiedName(RelationGetRelid(relation))),
+            "The link that it names is another table's.",
+            "Drop the trigger; migrate_sync makes those that are needed.");
+}
+
 void Watch(Entry* entry, ::Relation relation) {
   entry->watched.push_back(RelationGetRelid(relation));
   const List* const indexes = pg::Call(RelationGetIndexList, relation);
@@ -80,6 +93,7 @@ void Build(Entry* entry, ::Relation relation) {
   Watch(entry, relation);
   const std::optional<catalog::Mirrored> mirrored = catalog::FindMirrored(entry->link);
   if (!mirrored || mirrored->suspended) return;
+  RequireMember(relation, mirrored->link.source);
   entry->watched.push_back(mirrored->link.source);
   entry->watched.push_back(mirrored->link.target);
   entry->root = mirrored->link.source;

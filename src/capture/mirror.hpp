@@ -75,8 +75,8 @@ void Lock(Mirror* mirror);
 // Around the Sets of one row.
 void Open(Mirror* mirror);
 void Close(Mirror* mirror);
-// After an error that was caught: the pins that slots believe to hold are gone.
-void Abandon(Mirror* mirror);
+// After an error that was caught: the pin that a slot believes to hold is gone. nullptr is none.
+void Abandon(TupleTableSlot* slot);
 
 // `source_row` in the type of the mapping's source; evaluated in the mapping's context.
 void KeyOf(const Mirror& mirror, TupleTableSlot* source_row, Key* key);

@@ -128,14 +128,13 @@ void Close(Mirror* mirror) {
   table->ri_RelationDesc = nullptr;
 }
 
-void Abandon(Mirror* mirror) {
-  TupleTableSlot* const found = mirror->plain.found;
-  if (found == nullptr) return;
-  auto* const buffered = reinterpret_cast<BufferHeapTupleTableSlot*>(found);
+void Abandon(TupleTableSlot* slot) {
+  if (slot == nullptr) return;
+  auto* const buffered = reinterpret_cast<BufferHeapTupleTableSlot*>(slot);
   buffered->buffer = InvalidBuffer;
   buffered->base.tuple = nullptr;
-  found->tts_flags = (found->tts_flags | TTS_FLAG_EMPTY) & ~TTS_FLAG_SHOULDFREE;
-  found->tts_nvalid = 0;
+  slot->tts_flags = (slot->tts_flags | TTS_FLAG_EMPTY) & ~TTS_FLAG_SHOULDFREE;
+  slot->tts_nvalid = 0;
 }
 
 }  // namespace pg_cutover::capture

@@ -194,7 +194,8 @@ class Event {
     const std::optional<pg::Error> failure = pg::TryInSubtransaction(body);
     if (!failure) return;
     RequireRejection(*failure);
-    Abandon(entry_.mirror);
+    Abandon(entry_.mirror->plain.found);
+    Abandon(entry_.source_found);
     Note(entry_.link, entry_.root, SourceKey(*row), *failure);
     // Nothing more of this event: where capture goes on, its other half is looked at again with the
     // row.

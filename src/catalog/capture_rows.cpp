@@ -42,6 +42,18 @@ std::vector<std::string> Texts(const std::vector<uint32_t>& numbers) {
 
 Argument Xid8(uint64_t value) { return Argument::Text(std::to_string(value)); }
 
+// Columns 1 to 5: policy, boundary, complete_xid, broken, rejected rows.
+CaptureRow RowFrom(const pg::Rows& rows, int64_t link) {
+  CaptureRow row;
+  row.link = link;
+  row.policy = PolicyFrom(rows.Text(0, 1));
+  row.boundary = std::stoull(rows.Text(0, 2).value());
+  if (const std::optional<std::string> xid = rows.Text(0, 3)) row.complete_xid = std::stoull(*xid);
+  row.broken = rows.Text(0, 4);
+  row.rejected_rows = rows.Int8(0, 5).value();
+  return row;
+}
+
 }  // namespace
 
 std::string RejectPolicyName(RejectPolicy policy) {
@@ -70,14 +82,7 @@ std::optional<CaptureRow> FindCapture(int64_t link) {
       "FROM migrate.capture c WHERE c.link = $1",
       {Argument::Int8(link)});
   if (rows.empty()) return std::nullopt;
-  CaptureRow row;
-  row.link = link;
-  row.policy = PolicyFrom(rows.Text(0, 1));
-  row.boundary = std::stoull(rows.Text(0, 2).value());
-  if (const std::optional<std::string> xid = rows.Text(0, 3)) row.complete_xid = std::stoull(*xid);
-  row.broken = rows.Text(0, 4);
-  row.rejected_rows = rows.Int8(0, 5).value();
-  return row;
+  return RowFrom(rows, link);
 }
 
 void SetComplete(int64_t link, uint64_t next_xid) {
@@ -105,23 +110,54 @@ void DeleteCapture(int64_t link) {
 void InsertCapturePart(int64_t link, const CapturePart& part) {
   Scope scope;
   scope.Execute(
-      "INSERT INTO migrate.capture_part (link, relation, fingerprint, triggers, trigger_xmins) "
-      "VALUES ($1, $2, $3, $4::oid[], $5::xid[])",
+      "INSERT INTO migrate.capture_part (link, relation, fingerprint, filenode, column_xmins, "
+      "triggers, trigger_xmins, vacuum_truncate, toast_vacuum_truncate) "
+      "VALUES ($1, $2, $3, $4, $5, $6::oid[], $7::xid[], $8, $9)",
       {Argument::Int8(link), Argument::RegClass(part.relation), Argument::Int8(part.fingerprint),
-       Argument::TextArray(Texts(part.triggers)), Argument::TextArray(Texts(part.trigger_xmins))});
+       Argument::ObjectId(part.filenode), Argument::Int8(part.column_xmins),
+       Argument::TextArray(Texts(part.triggers)), Argument::TextArray(Texts(part.trigger_xmins)),
+       Argument::Text(part.vacuum_truncate), Argument::Text(part.toast_vacuum_truncate)});
 }
 
 std::vector<CapturePart> CaptureParts(int64_t link) {
+  const std::optional<CaptureState> state = LoadCapture(link);
+  return state ? state->parts : std::vector<CapturePart>{};
+}
+
+std::optional<CaptureState> LoadCapture(int64_t link) {
+  const pg::LatestSnapshot now;
+  Scope scope;
+  const pg::Rows rows = scope.Query(
+      "SELECT c.policy, c.boundary::text, c.complete_xid::text, c.broken, "
+      "(SELECT count(*) FROM migrate.rejected_row r WHERE r.link = c.link), "
+      "p.relation::oid, p.fingerprint, p.filenode, p.column_xmins, p.triggers::text[], "
+      "p.trigger_xmins::text[], p.vacuum_truncate, p.toast_vacuum_truncate "
+      "FROM migrate.capture c LEFT JOIN migrate.capture_part p ON p.link = c.link "
+      "WHERE c.link = $1 ORDER BY p.relation::oid",
+      {Argument::Int8(link)});
+  if (rows.empty()) return std::nullopt;
+  CaptureState state;
+  state.row = RowFrom(rows, link);
+  for (uint64_t row = 0; row < rows.size(); ++row) {
+    const std::optional<Oid> relation = rows.ObjectId(row, 6);
+    if (!relation) continue;
+    state.parts.push_back({*relation, rows.Int8(row, 7).value(), rows.ObjectId(row, 8).value(),
+                           rows.Int8(row, 9).value(), Numbers(rows.TextArray(row, 10)),
+                           Numbers(rows.TextArray(row, 11)), rows.Text(row, 12),
+                           rows.Text(row, 13)});
+  }
+  return state;
+}
+
+std::vector<int64_t> CapturedInto(Oid target) {
   Scope scope;
   const pg::Rows rows = scope.Execute(
-      "SELECT relation::oid, fingerprint, triggers::text[], trigger_xmins::text[] "
-      "FROM migrate.capture_part WHERE link = $1 ORDER BY relation::oid",
-      {Argument::Int8(link)});
-  std::vector<CapturePart> parts;
-  for (uint64_t row = 0; row < rows.size(); ++row)
-    parts.push_back({rows.ObjectId(row, 1).value(), rows.Int8(row, 2).value(),
-                     Numbers(rows.TextArray(row, 3)), Numbers(rows.TextArray(row, 4))});
-  return parts;
+      "SELECT c.link FROM migrate.capture c JOIN migrate.link l ON l.id = c.link "
+      "WHERE l.target = $1 ORDER BY c.installed_at, c.link",
+      {Argument::RegClass(target)});
+  std::vector<int64_t> links;
+  for (uint64_t row = 0; row < rows.size(); ++row) links.push_back(rows.Int8(row, 1).value());
+  return links;
 }
 
 void InsertRejectedRow(int64_t link, const std::vector<std::string>& key,

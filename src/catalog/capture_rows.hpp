@@ -35,8 +35,13 @@ struct CaptureRow {
 struct CapturePart {
   Oid relation = InvalidOid;
   int64_t fingerprint = 0;
-  std::vector<Oid> triggers;
+  Oid filenode = InvalidOid;
+  int64_t column_xmins = 0;
+  std::vector<Oid> triggers;  // none: a table of the target
   std::vector<TransactionId> trigger_xmins;
+  // Of the target's tables, as they were before dual-write; nullopt: not set.
+  std::optional<std::string> vacuum_truncate;
+  std::optional<std::string> toast_vacuum_truncate;
 };
 
 struct RejectedRow {
@@ -56,6 +61,15 @@ void DeleteCapture(int64_t link);
 
 void InsertCapturePart(int64_t link, const CapturePart& part);
 std::vector<CapturePart> CaptureParts(int64_t link);
+
+// Row and parts in one query, as they are at this instant whatever the isolation level.
+struct CaptureState {
+  CaptureRow row;
+  std::vector<CapturePart> parts;
+};
+std::optional<CaptureState> LoadCapture(int64_t link);
+// Links into this target that are kept in step, the oldest first.
+std::vector<int64_t> CapturedInto(Oid target);
 
 void InsertRejectedRow(int64_t link, const std::vector<std::string>& key, const std::string& sqlstate,
                        const std::string& message);

@@ -14,7 +14,8 @@ using pg::Argument;
 constexpr const char* kColumns =
     "id, kind, link, source::oid, target::oid, migration, state, phase, waiting_for, "
     "(options ->> 'batch_size')::int4, (options ->> 'batch_delay_ms')::int8, options ->> 'method', "
-    "(options ->> 'sync')::bool, coalesce((options -> 'request')::text, '{}'), throttle::text, workers, login_role::oid, effective_role::oid, "
+    "(options ->> 'sync')::bool, coalesce((options -> 'request')::text, '{}'), throttle::text, "
+    "workers, login_role::oid, effective_role::oid, "
     "home, "
     "boundary::text, start_xid::text, rows_total, units_total, attempts, "
     "error_sqlstate, error_message, error_detail, error_hint, error_context";

@@ -17,6 +17,9 @@ namespace pg_cutover::copy {
 namespace {
 
 constexpr int kRowsARound = 500;
+// With dual-write, a key that is taken is in general a writer's, and passes. One that never does is
+// a second unique index that the mapping violates: every so many rounds without progress, ask.
+constexpr int kRoundsBeforeReport = 10;
 
 struct Found {
   const catalog::DeferredRow* row;
@@ -32,9 +35,9 @@ std::string LookupStatement(const catalog::LinkRow& link) {
     const AttrNumber number =
         pg::Section([&] { return get_attnum(RelationGetRelid(source.get()), name); });
     if (number == InvalidAttrNumber)
-      pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                fmt::format("key column \"{}\" of {} is gone", column,
-                            pg::QualifiedName(link.source)));
+      pg::Raise(
+          ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+          fmt::format("key column \"{}\" of {} is gone", column, pg::QualifiedName(link.source)));
     const Form_pg_attribute attribute = TupleDescAttr(source.descriptor(), number - 1);
     condition += fmt::format("{}source.{} = CAST(${} AS {})", condition.empty() ? "" : " AND ",
                              pg::QuoteIdentifier(column), ++parameter,
@@ -56,10 +59,12 @@ ItemPointerData ParsePosition(const std::string& text) {
 
 // One leaf's rows of a round.
 void RetryLeaf(const Plan& plan, const catalog::JobPart& leaf, const std::vector<Found>& rows,
-               int worker, Failing* failing) {
+               int worker, bool report_duplicates, Failing* failing) {
   BatchMode mode;
   mode.one_by_one = true;
-  mode.report_duplicates = !plan.synced;
+  // With dual-write a writer may come between the look and the insert, and must not be waited for.
+  mode.report_duplicates = report_duplicates && !plan.synced;
+  mode.report_committed = report_duplicates && plan.synced;
   DirectBatch batch(plan, leaf, mode, failing);
   for (const Found& found : rows) {
     if (batch.CopyRow(found.position))
@@ -77,7 +82,7 @@ void RetryLeaf(const Plan& plan, const catalog::JobPart& leaf, const std::vector
   catalog::SaveBatch(plan.job, worker, core::BlockRange{0, 0}, counters);
 }
 
-void RetryRound(const Plan& plan, int worker, Failing* failing) {
+void RetryRound(const Plan& plan, int worker, bool report_duplicates, Failing* failing) {
   RequirePresent(plan);
   UseAsynchronousCommit();
   const std::vector<catalog::DeferredRow> rows = catalog::DeferredRows(plan.job, kRowsARound);
@@ -88,7 +93,8 @@ void RetryRound(const Plan& plan, int worker, Failing* failing) {
     pg::Spi spi;
     for (const catalog::DeferredRow& row : rows) {
       std::vector<pg::Argument> key;
-      for (const std::string& value : row.key) key.push_back(pg::Argument::Text(value));
+      for (const std::string& value : row.key)
+        key.push_back(pg::Argument::Text(value));
       const pg::Rows found = spi.Query(lookup, key);
       if (found.empty())
         catalog::DeleteDeferredRow(plan.job, row.id);
@@ -106,18 +112,18 @@ void RetryRound(const Plan& plan, int worker, Failing* failing) {
       pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 fmt::format("a row of {} moved to {}, which the copy does not know",
                             plan.source_name, pg::QualifiedName(leaf)));
-    RetryLeaf(plan, *part, found, worker, failing);
+    RetryLeaf(plan, *part, found, worker, report_duplicates, failing);
   }
 }
 
 }  // namespace
 
-int64_t RetryDeferred(job::Session& session, const Plan& plan) {
+int64_t RetryDeferred(job::Session& session, const Plan& plan, bool report_duplicates) {
   for (;;) {
     Failing failing;
     try {
       return session.InBatch([&] {
-        RetryRound(plan, session.worker(), &failing);
+        RetryRound(plan, session.worker(), report_duplicates, &failing);
         return catalog::CountDeferredRows(plan.job);
       });
     } catch (const pg::Error& error) {
@@ -129,17 +135,22 @@ int64_t RetryDeferred(job::Session& session, const Plan& plan) {
 
 void DrainDeferred(job::Session& session, const Plan& plan) {
   session.InStep([&] { catalog::OpenCursor(plan.job, session.worker()); });
-  int64_t before = RetryDeferred(session, plan);
-  while (before > 0) {
+  int64_t before = RetryDeferred(session, plan, !plan.synced);
+  for (int stalled = 0; before > 0;) {
     session.Pace(core::BatchCost{});
-    const int64_t left = RetryDeferred(session, plan);
+    const bool ask = stalled % kRoundsBeforeReport == kRoundsBeforeReport - 1;
+    const int64_t left = RetryDeferred(session, plan, !plan.synced || ask);
+    stalled = left < before ? 0 : stalled + 1;
     // Without progress the wait grows, and says why.
     if (left < before)
       session.Succeeded();
     else
-      session.BackOff(pg::Error(pg::ErrorInfo{
-          ERRCODE_LOCK_NOT_AVAILABLE,
-          fmt::format("{} source rows are held by open transactions", left), {}, {}, {}}));
+      session.BackOff(
+          pg::Error(pg::ErrorInfo{ERRCODE_LOCK_NOT_AVAILABLE,
+                                  fmt::format("{} source rows are held by open transactions", left),
+                                  {},
+                                  {},
+                                  {}}));
     before = left;
   }
 }

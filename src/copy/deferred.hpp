@@ -12,9 +12,10 @@
 
 namespace pg_cutover::copy {
 
-// One round over the oldest rows of the list. Returns how many are left on it. Raises unique_violation
-// where a row's key is taken by another row for good.
-int64_t RetryDeferred(job::Session& session, const Plan& plan);
+// One round over the oldest rows of the list. Returns how many are left on it. With
+// `report_duplicates`, a unique key that another row has is PostgreSQL's own unique_violation; with a
+// writer that has not ended yet, it waits for that as lock_timeout allows.
+int64_t RetryDeferred(job::Session& session, const Plan& plan, bool report_duplicates);
 
 // Rounds with back-off until the list is empty.
 void DrainDeferred(job::Session& session, const Plan& plan);

@@ -13,21 +13,25 @@ namespace pg_cutover::copy {
 DirectBatch::DirectBatch(const Plan& plan, const catalog::JobPart& leaf, BatchMode mode,
                          Failing* failing)
     : plan_(plan),
+      mode_(mode),
       failing_(failing),
       source_root_(plan.link.source, AccessShareLock),
       source_(leaf.relation, AccessShareLock),
-      target_(plan.link.target, mode.one_by_one, mode.report_duplicates),
+      target_(plan.link.target, mode.one_by_one,
+              mode.report_duplicates  ? Duplicates::kRaise
+              : mode.report_committed ? Duplicates::kNote
+                                      : Duplicates::kTakeBack),
       source_row_(source_.descriptor(), table_slot_callbacks(source_.get())),
       mapping_(link::Compile(plan.link, target_.estate(), source_.get(), target_.root())) {
   failing_->relation = leaf.relation;
   ItemPointerSetInvalid(&failing_->row);
-  CheckUnchanged(leaf, source_.get());
+  CheckUnchanged(plan_, leaf, source_.get());
   CheckGuards(plan_);
 }
 
 bool DirectBatch::Young(TransactionId xmin) const {
-  // Frozen versions are old whatever their raw xmin says. The 32-bit comparison can err only towards
-  // copying, which a conflict turns into nothing.
+  // Frozen versions are old whatever their raw xmin says. The 32-bit comparison can err only
+  // towards copying, which a conflict turns into nothing.
   return TransactionIdIsNormal(xmin) && !TransactionIdPrecedes(xmin, plan_.boundary);
 }
 
@@ -64,7 +68,8 @@ void DirectBatch::Consider(TupleTableSlot* row) {
     LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
   }
   if (standing != Standing::kCurrent) {
-    // Nobody mirrors the newer version of a source that is not kept in step: look for it by its key.
+    // Nobody mirrors the newer version of a source that is not kept in step: look for it by its
+    // key.
     if (standing == Standing::kBusy || !plan_.synced) deferred_.push_back(row->tts_tid);
     return;
   }
@@ -120,9 +125,9 @@ bool DirectBatch::CopyRow(const ItemPointerData& position) {
     ResetExprContext(mapping_->context);
     if (!link::Passes(mapping_, row)) return;
     found = target_.Probe(mapping_->identical ? row : link::Project(mapping_, row),
-                             mapping_->target_key, mapping_->key_columns);
-    // A version that was written since the copy began may stand in the target already, in an earlier
-    // form: if this job wrote it. Any other row with its key is a duplicate.
+                          mapping_->target_key, mapping_->key_columns);
+    // A version that was written since the copy began may stand in the target already, in an
+    // earlier form: if this job wrote it. Any other row with its key is a duplicate.
     const bool copied_before = !plan_.synced && Young(HeapTupleHeaderGetXmin(version->t_data)) &&
                                !TransactionIdPrecedes(found.xmin, plan_.start);
     const bool due = found.presence == Target::Presence::kAbsent ||
@@ -154,6 +159,12 @@ void DirectBatch::Recheck(std::vector<size_t>* bad) {
         const Standing standing = Judge(version);
         const bool same = HeapTupleHeaderGetRawXmin(version) == row.source_xmin;
         keep = same && standing == Standing::kCurrent && !row.conflict;
+        // Both rows were there at one time: that of the other key when this one was inserted, and
+        // this one before and after.
+        if (same && standing == Standing::kCurrent && OidIsValid(row.duplicate_in)) {
+          violated_ = row.duplicate_in;
+          failing_->row = row.source;
+        }
         // Superseded for good: the trigger mirrored what became of it. Without a trigger, and for a
         // conflict, the key is looked at again.
         defer = !(same && standing == Standing::kSuperseded && plan_.synced);
@@ -171,16 +182,22 @@ std::vector<std::vector<std::string>> DirectBatch::Settle() {
   std::vector<size_t> bad;
   bad.reserve(64);
   pg::Section([&] { Recheck(&bad); });
+  if (OidIsValid(violated_))
+    pg::Raise(ERRCODE_UNIQUE_VIOLATION,
+              fmt::format("duplicate key value violates unique constraint \"{}\"",
+                          pg::RelationName(violated_)));
   taken_back_ = static_cast<int64_t>(bad.size());
   pg::DebugPoint("copy_after_recheck");
   std::vector<std::vector<std::string>> keys;
   keys.reserve(deferred_.size());
-  for (const ItemPointerData& row : deferred_) keys.push_back(KeyOf(row));
+  for (const ItemPointerData& row : deferred_)
+    keys.push_back(KeyOf(row));
   snapshot_.Release();
   pg::Section([&] {
     // Our own rows are invisible to our own command until then.
     CommandCounterIncrement();
-    for (const size_t index : bad) target_.TakeBack(target_.rows()[index]);
+    for (const size_t index : bad)
+      target_.TakeBack(target_.rows()[index]);
   });
   return keys;
 }
@@ -197,8 +214,7 @@ std::vector<std::string> DirectBatch::KeyOf(const ItemPointerData& position) {
   for (int i = 0; i < mapping_->source_key_columns; ++i) {
     const AttrNumber column = mapping_->source_key[i];
     bool null = false;
-    const Datum value =
-        pg::Section([&] { return slot_getattr(source_row_.get(), column, &null); });
+    const Datum value = pg::Section([&] { return slot_getattr(source_row_.get(), column, &null); });
     const Oid type = TupleDescAttr(source_.descriptor(), column - 1)->atttypid;
     key.push_back(pg::OutputText(type, value));
   }

@@ -38,6 +38,9 @@ struct Failing {
 struct BatchMode {
   bool one_by_one = false;         // to pin an error on its row
   bool report_duplicates = false;  // a key that exists is an error: the last word on a deferred row
+  // The same where a trigger mirrors writes, without ever waiting for a writer: a row is an error that
+  // is still current while a committed row of another key has its value in a unique index.
+  bool report_committed = false;
 };
 
 class DirectBatch {
@@ -76,6 +79,7 @@ class DirectBatch {
   std::vector<std::string> KeyOf(const ItemPointerData& row);
 
   const Plan& plan_;
+  const BatchMode mode_;
   Failing* const failing_;
   pg::OpenRelation source_root_;
   pg::OpenRelation source_;
@@ -84,6 +88,8 @@ class DirectBatch {
   link::CompiledMapping* mapping_;
   pg::RegisteredSnapshot snapshot_;
   std::vector<ItemPointerData> deferred_;
+  // A unique index that the mapping violates, and a row that shows it.
+  Oid violated_ = InvalidOid;
   int64_t rows_read_ = 0;
   int64_t taken_back_ = 0;
 };

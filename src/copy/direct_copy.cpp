@@ -57,7 +57,7 @@ class Copier {
       sizer_.SetTargetMs(session_.target_batch_ms());
       sizer_.SetMaxRows(MaxRows(session_));
       if (deferred_ > 0 && Clock::now() - retried > kRetryEvery && session_.worker() == 0) {
-        deferred_ = RetryDeferred(session_, plan_);
+        deferred_ = RetryDeferred(session_, plan_, !plan_.synced);
         retried = Clock::now();
       }
     }

@@ -1,8 +1,12 @@
 // What follows the rows; see finish.hpp.
 #include <fmt/format.h>
 
+#include "capture/install.hpp"
+#include "catalog/capture_rows.hpp"
 #include "copy/finish.hpp"
+#include "copy/settings.hpp"
 #include "link/deferred.hpp"
+#include "pg/call.hpp"
 #include "pg/debug_point.hpp"
 #include "pg/spi.hpp"
 #include "pg/text.hpp"
@@ -48,6 +52,12 @@ void Build(job::Session& session, const catalog::LinkRow& link,
   session.InStep([&] { catalog::MarkBuilt(link.id, object.position); });
 }
 
+// A mirror has no foreign keys and no triggers of the application's: cascades would write to it, and
+// what they check would fail a statement on the source.
+bool BelongsToTheSwap(catalog::DeferredKind kind) {
+  return kind == catalog::DeferredKind::kForeignKey || kind == catalog::DeferredKind::kTrigger;
+}
+
 pg::Error WithObject(const catalog::DeferredObject& object, const Plan& plan,
                      const pg::Error& error) {
   pg::ErrorInfo info = error.info();
@@ -66,6 +76,7 @@ void BuildDeferredObjects(job::Session& session, const Plan& plan) {
   const std::vector<catalog::DeferredObject> objects =
       session.InStep([&] { return catalog::DeferredObjects(plan.link.id, true); });
   for (const catalog::DeferredObject& object : objects) {
+    if (plan.synced && BelongsToTheSwap(object.kind)) continue;
     session.Pace(core::BatchCost{});
     try {
       Build(session, plan.link, object);
@@ -81,6 +92,21 @@ void Analyze(job::Session& session, const Plan& plan) {
 
 void Vacuum(job::Session& session, const Plan& plan) {
   session.RunTopLevel("VACUUM " + CurrentName(session, plan));
+}
+
+void Complete(job::Session& session, const Plan& plan) {
+  session.InStep([&] {
+    RequirePresent(plan);
+    UseSynchronousCommit();
+    CheckGuards(plan);
+    capture::RequireIntact(plan.link);
+    if (const int64_t left = catalog::CountDeferredRows(plan.job))
+      pg::Raise(ERRCODE_INTERNAL_ERROR, fmt::format("{} rows are still to be copied", left));
+    // Whoever has an older snapshot may see a part of the rows only.
+    const uint64_t next = pg::Section(
+        []() -> uint64 { return U64FromFullTransactionId(ReadNextFullTransactionId()); });
+    catalog::SetComplete(plan.link.id, next);
+  });
 }
 
 }  // namespace pg_cutover::copy

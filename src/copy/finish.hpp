@@ -10,9 +10,12 @@
 
 namespace pg_cutover::copy {
 
+// With dual-write, foreign keys and triggers stay pending: the swap makes them.
 void BuildDeferredObjects(job::Session& session, const Plan& plan);
 void Analyze(job::Session& session, const Plan& plan);
 // Sets the visibility map, so that index-only scans work from the first query on.
 void Vacuum(job::Session& session, const Plan& plan);
+// With dual-write: says durably that the target equals the mapped source, if nothing speaks against it.
+void Complete(job::Session& session, const Plan& plan);
 
 }  // namespace pg_cutover::copy

@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-#include "core/fingerprint.hpp"
-
+#include "capture/install.hpp"
 #include "copy/plan.hpp"
 #include "link/fingerprint.hpp"
 #include "pg/call.hpp"
@@ -20,25 +19,12 @@ bool StoresRows(::Relation relation) {
   return relation->rd_rel->relkind == RELKIND_RELATION;
 }
 
-// A root's definition includes which partitions it has: one attached later is not in the plan.
-int64_t GuardFingerprint(::Relation relation) {
-  core::Fingerprint fingerprint;
-  fingerprint.AddInteger(link::TableFingerprint(relation));
-  if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE) {
-    const PartitionDesc partitions = pg::Call(RelationGetPartitionDesc, relation, false);
-    std::vector<Oid> members(partitions->oids, partitions->oids + partitions->nparts);
-    std::sort(members.begin(), members.end());
-    for (const Oid member : members) fingerprint.AddInteger(member);
-  }
-  return static_cast<int64_t>(fingerprint.Value());
-}
-
 catalog::JobPart Describe(::Relation relation, int32_t number) {
   catalog::JobPart part;
   part.part = number;
   part.relation = RelationGetRelid(relation);
   part.filenode = pg::compat::RelationFileNumber(relation);
-  part.fingerprint = GuardFingerprint(relation);
+  part.fingerprint = link::TreeFingerprint(relation);
   return part;
 }
 
@@ -96,7 +82,8 @@ Plan LoadPlan(const catalog::JobRow& job) {
   return plan;
 }
 
-void FixExtent(const catalog::JobRow& job, const catalog::LinkRow& link) {
+void FixExtent(const catalog::JobRow& job, const catalog::LinkRow& link,
+               std::optional<uint64_t> captured_since) {
   int32_t number = 0;
   int32_t guard = 0;
   int64_t first_block = 0;
@@ -125,7 +112,7 @@ void FixExtent(const catalog::JobRow& job, const catalog::LinkRow& link) {
   }
   // Without capture nothing marks an exact moment: every transaction that runs now may still write
   // versions with its older id, so the oldest of them is the boundary.
-  const uint64_t boundary = pg::Section([]() -> uint64 {
+  const uint64_t oldest_running = pg::Section([]() -> uint64 {
     const FullTransactionId next = ReadNextFullTransactionId();
     const TransactionId oldest = GetLatestSnapshot()->xmin;
     const uint32 behind = XidFromFullTransactionId(next) - oldest;
@@ -133,7 +120,7 @@ void FixExtent(const catalog::JobRow& job, const catalog::LinkRow& link) {
   });
   const uint64_t start =
       pg::Section([] { return U64FromFullTransactionId(GetTopFullTransactionId()); });
-  catalog::SetExtent(job.id, boundary, start,
+  catalog::SetExtent(job.id, captured_since.value_or(oldest_running), start,
                      rows_known ? std::optional<int64_t>(static_cast<int64_t>(rows)) : std::nullopt,
                      first_block);
 }
@@ -151,27 +138,38 @@ void FixRowEstimate(const catalog::JobRow& job, const catalog::LinkRow& link) {
   catalog::SetExtent(job.id, 0, 0, known ? rows.Int8(0, 1) : std::nullopt, std::nullopt);
 }
 
-void CheckUnchanged(const catalog::JobPart& part, ::Relation relation) {
-  if (part.filenode != pg::compat::RelationFileNumber(relation))
-    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-              fmt::format("{} was rewritten or truncated while it was copied",
-                          pg::QualifiedName(part.relation)),
-              "The finished block ranges describe its old storage.",
-              "Cancel the job with migrate_cancel, empty the target and start a new backfill.");
-  if (part.fingerprint != GuardFingerprint(relation))
+void CheckUnchanged(const Plan& plan, const catalog::JobPart& part, ::Relation relation) {
+  if (part.fingerprint != link::TreeFingerprint(relation))
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("the definition of {} changed while it was copied",
                           pg::QualifiedName(part.relation)),
               "A column or partition was added, dropped or altered since the copy began.",
-              "Undo the change and resume with migrate_resume, or cancel the job with "
-              "migrate_cancel, unlink, and start again.");
+              plan.synced ? fmt::format("SELECT migrate_cancel({}), unlink, and start again.", plan.job)
+                          : "Undo the change and resume with migrate_resume, or cancel the job with "
+                            "migrate_cancel, unlink, and start again.");
+  if (part.filenode == pg::compat::RelationFileNumber(relation)) return;
+  // Mirrored, or of no consequence to the rows; unless dual-write has a problem with it.
+  if (plan.synced) capture::RequireIntact(plan.link);
+  pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            fmt::format("{} was rewritten or truncated while it was copied",
+                        pg::QualifiedName(part.relation)),
+            plan.synced ? "The finished block ranges describe its old storage. Dual-write is intact: "
+                          "every row of the target is exact."
+                        : "The finished block ranges describe its old storage.",
+            plan.synced
+                ? fmt::format("SELECT migrate_cancel({}), then a new migrate_backfill({}, {}) can begin "
+                              "at once; the target need not be emptied.",
+                              plan.job, pg::QuoteLiteral(plan.source_name),
+                              pg::QuoteLiteral(plan.target_name))
+                : "Cancel the job with migrate_cancel, empty the target and start a new backfill.");
 }
 
 void CheckGuards(const Plan& plan) {
   for (const catalog::JobPart& part : plan.guards) {
     const pg::OpenRelation relation(part.relation, AccessShareLock);
-    CheckUnchanged(part, relation.get());
+    CheckUnchanged(plan, part, relation.get());
   }
+  if (plan.synced) capture::RequireIntact(plan.link);
 }
 
 void RequirePresent(const Plan& plan) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,15 +45,18 @@ catalog::LinkRow LinkOf(const catalog::JobRow& job);
 Plan LoadPlan(const catalog::JobRow& job);
 
 // Fixes the extent of a copy by the direct method: parts, boundary, totals. In the caller's
-// transaction. Locks: AccessShareLock on the source and its leaves.
-void FixExtent(const catalog::JobRow& job, const catalog::LinkRow& link);
+// transaction. `captured_since`: the boundary of dual-write; nullopt without it. Locks: AccessShareLock
+// on the source and its leaves.
+void FixExtent(const catalog::JobRow& job, const catalog::LinkRow& link,
+               std::optional<uint64_t> captured_since);
 
 // The sql method has no blocks to count: rows only, as the planner estimates them.
 void FixRowEstimate(const catalog::JobRow& job, const catalog::LinkRow& link);
 
 // Raises object_not_in_prerequisite_state when the relation is no longer what the plan saw: rewritten,
-// truncated, altered, or with other partitions. Call under a lock on the relation.
-void CheckUnchanged(const catalog::JobPart& part, ::Relation relation);
+// truncated, altered, or with other partitions; or when dual-write, where the plan counts on it, is no
+// longer intact. Call under a lock on the relation.
+void CheckUnchanged(const Plan& plan, const catalog::JobPart& part, ::Relation relation);
 void CheckGuards(const Plan& plan);
 // Raises undefined_table, by name, when the source or the target was dropped.
 void RequirePresent(const Plan& plan);

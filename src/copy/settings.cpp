@@ -7,11 +7,19 @@
 
 namespace pg_cutover::copy {
 
-void UseAsynchronousCommit() {
-  pg::Section([] {
-    (void)set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+namespace {
+
+void SetCommit(const char* mode) {
+  pg::Section([=] {
+    (void)set_config_option("synchronous_commit", mode, PGC_USERSET, PGC_S_SESSION,
                             GUC_ACTION_LOCAL, true, 0, false);
   });
 }
+
+}  // namespace
+
+void UseAsynchronousCommit() { SetCommit("off"); }
+
+void UseSynchronousCommit() { SetCommit("on"); }
 
 }  // namespace pg_cutover::copy

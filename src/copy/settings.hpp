@@ -8,4 +8,7 @@ namespace pg_cutover::copy {
 // synchronous commit, which makes everything before it durable.
 void UseAsynchronousCommit();
 
+// The opposite, whatever the role's own setting: for a commit that something is promised on.
+void UseSynchronousCommit();
+
 }  // namespace pg_cutover::copy

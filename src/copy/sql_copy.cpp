@@ -6,6 +6,8 @@
 
 #include "core/progress.hpp"
 
+#include "capture/install.hpp"
+#include "capture/permission.hpp"
 #include "copy/diagnose.hpp"
 #include "copy/settings.hpp"
 #include "copy/sql_copy.hpp"
@@ -151,6 +153,7 @@ class SqlCopier {
     const Clock::time_point start = Clock::now();
     const uint64 wal_before = pgWalUsage.wal_bytes;
     RequirePresent(plan_);
+    if (plan_.synced) capture::RequireIntact(plan_.link);
     UseAsynchronousCommit();
     pg::DebugPoint("copy_batch_start");
     Outcome outcome;
@@ -199,9 +202,11 @@ class SqlCopier {
     }
     catalog::BatchCounters counters;
     counters.rows_read = static_cast<int64_t>(locked.size());
-    if (!locked.empty())
+    if (!locked.empty()) {
+      const capture::DirectWrites permission;
       counters.rows_written = static_cast<int64_t>(
           spi.Execute(text_.insert_listed, Columns(locked, text_.key_names.size())).affected());
+    }
     return counters;
   }
 
@@ -219,6 +224,7 @@ class SqlCopier {
   }
 
   int64_t RetryOnce(std::vector<std::string>* at) {
+    if (plan_.synced) capture::RequireIntact(plan_.link);
     const std::vector<catalog::DeferredRow> rows =
         catalog::DeferredRows(plan_.job, kDeferredARound);
     catalog::BatchCounters counters;
@@ -267,6 +273,13 @@ class SqlCopier {
 
 void RunSqlCopy(job::Session& session, const Plan& plan) {
   SqlText text = session.InStep([&] { return BuildSqlText(plan.link, plan.synced); });
+  // Without row locks a writer could come between the read and the write.
+  if (plan.synced && !text.lockable)
+    pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
+              fmt::format("rows of {} cannot be locked", plan.source_name),
+              "With dual-write, the sql method copies rows FOR SHARE, which needs the UPDATE "
+              "privilege on the source.",
+              "Grant it, then resume the job with migrate_resume.");
   SqlCopier(session, plan, std::move(text)).Run();
 }
 

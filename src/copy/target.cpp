@@ -23,7 +23,8 @@ void LockToast(::Relation relation) {
   if (!OidIsValid(toast)) return;
   const ::Relation opened = table_open(toast, RowExclusiveLock);
   ListCell* cell = nullptr;
-  foreach (cell, RelationGetIndexList(opened)) LockRelationOid(lfirst_oid(cell), RowExclusiveLock);
+  foreach (cell, RelationGetIndexList(opened))
+    LockRelationOid(lfirst_oid(cell), RowExclusiveLock);
   table_close(opened, NoLock);
 }
 
@@ -42,10 +43,48 @@ int64_t StoredSize(TupleTableSlot* slot) {
   return size;
 }
 
+// The first of these indexes in which a committed row that nobody is deleting has the same values.
+Oid CommittedDuplicate(EState* estate, ResultRelInfo* table, TupleTableSlot* row, List* suspects) {
+  for (int i = 0; i < table->ri_NumIndices; ++i) {
+    const ::Relation index = table->ri_IndexRelationDescs[i];
+    if (!list_member_oid(suspects, RelationGetRelid(index))) continue;
+    Datum values[INDEX_MAX_KEYS];
+    bool nulls[INDEX_MAX_KEYS];
+    GetPerTupleExprContext(estate)->ecxt_scantuple = row;
+    FormIndexDatum(table->ri_IndexRelationInfo[i], row, estate, values, nulls);
+    const int keys = index->rd_index->indnkeyatts;
+    ScanKeyData probe[INDEX_MAX_KEYS];
+    for (int column = 0; column < keys; ++column) {
+      const Oid type = index->rd_opcintype[column];
+      const Oid equality =
+          get_opfamily_member(index->rd_opfamily[column], type, type, BTEqualStrategyNumber);
+      ScanKeyEntryInitialize(&probe[column], nulls[column] ? SK_ISNULL | SK_SEARCHNULL : 0,
+                             static_cast<AttrNumber>(column + 1), BTEqualStrategyNumber, type,
+                             index->rd_indcollation[column], get_opcode(equality), values[column]);
+    }
+    SnapshotData dirty;
+    InitDirtySnapshot(dirty);
+    const IndexScanDesc scan =
+        pg::compat::IndexBeginScan(table->ri_RelationDesc, index, &dirty, keys);
+    index_rescan(scan, probe, keys, nullptr, 0);
+    TupleTableSlot* const found = table_slot_create(table->ri_RelationDesc, nullptr);
+    bool committed = false;
+    while (!committed && index_getnext_slot(scan, ForwardScanDirection, found))
+      committed = !ItemPointerEquals(&found->tts_tid, &row->tts_tid) &&
+                  !TransactionIdIsValid(dirty.xmin) && !TransactionIdIsValid(dirty.xmax) &&
+                  !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(
+                      reinterpret_cast<BufferHeapTupleTableSlot*>(found)->base.tuple->t_data));
+    ExecDropSingleTupleTableSlot(found);
+    index_endscan(scan);
+    if (committed) return RelationGetRelid(index);
+  }
+  return InvalidOid;
+}
+
 }  // namespace
 
-Target::Target(Oid relation, bool one_by_one, bool report_duplicates)
-    : one_by_one_(one_by_one), report_duplicates_(report_duplicates) {
+Target::Target(Oid relation, bool one_by_one, Duplicates duplicates)
+    : one_by_one_(one_by_one), duplicates_(duplicates) {
   ItemPointerSetInvalid(&at_);
   rows_.reserve(kExpectedRows);
   OpenRoot(relation);
@@ -95,7 +134,8 @@ Target::~Target() {
   pg::ReleaseQuietly(probe_, [this] {
     for (Leaf* const leaf : leaves_) {
       FreeBulkInsertState(leaf->bulk);
-      for (int i = 0; i < leaf->allocated; ++i) ExecDropSingleTupleTableSlot(leaf->slots[i]);
+      for (int i = 0; i < leaf->allocated; ++i)
+        ExecDropSingleTupleTableSlot(leaf->slots[i]);
       if (leaf->converted != nullptr) ExecDropSingleTupleTableSlot(leaf->converted);
     }
     if (routing_ != nullptr) ExecCleanupTupleRouting(routing_state_, routing_);
@@ -144,8 +184,8 @@ void Target::Add(TupleTableSlot* row, const CopiedRow& origin) {
   Leaf* const leaf = Route(row);
   if (leaf->used == leaf->allocated) {
     const MemoryContext outer = MemoryContextSwitchTo(estate_->es_query_cxt);
-    leaf->slots[leaf->allocated++] = MakeSingleTupleTableSlot(
-        RelationGetDescr(leaf->info->ri_RelationDesc), &TTSOpsHeapTuple);
+    leaf->slots[leaf->allocated++] =
+        MakeSingleTupleTableSlot(RelationGetDescr(leaf->info->ri_RelationDesc), &TTSOpsHeapTuple);
     MemoryContextSwitchTo(outer);
   }
   TupleTableSlot* const slot = leaf->slots[leaf->used];
@@ -169,7 +209,8 @@ void Target::Add(TupleTableSlot* row, const CopiedRow& origin) {
 }
 
 void Target::FlushAll() {
-  for (Leaf* const leaf : leaves_) Flush(leaf);
+  for (Leaf* const leaf : leaves_)
+    Flush(leaf);
   buffered_bytes_ = 0;
 }
 
@@ -178,8 +219,8 @@ void Target::Flush(Leaf* leaf) {
   if (leaf->used > 1) ItemPointerSetInvalid(&at_);
   // Toasting leaves its copies in the current context.
   const MemoryContext outer = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate_));
-  table_multi_insert(leaf->info->ri_RelationDesc, leaf->slots, leaf->used,
-                     estate_->es_output_cid, 0, leaf->bulk);
+  table_multi_insert(leaf->info->ri_RelationDesc, leaf->slots, leaf->used, estate_->es_output_cid,
+                     0, leaf->bulk);
   MemoryContextSwitchTo(outer);
   for (int i = 0; i < leaf->used; ++i) {
     TupleTableSlot* const slot = leaf->slots[i];
@@ -188,12 +229,14 @@ void Target::Flush(Leaf* leaf) {
     row.target = slot->tts_tid;
     if (leaf->info->ri_NumIndices > 0) {
       bool conflict = false;
-      List* const recheck = pg::compat::InsertIndexTuples(leaf->info, slot, estate_,
-                                                          !report_duplicates_, &conflict, NIL);
+      List* const recheck = pg::compat::InsertIndexTuples(
+          leaf->info, slot, estate_, duplicates_ != Duplicates::kRaise, &conflict, NIL);
       // Conflicts are in the list; the flag stays false without arbiter indexes.
       row.conflict = recheck != NIL;
       // A deferrable constraint does not complain by itself here.
-      if (row.conflict && report_duplicates_)
+      if (row.conflict && duplicates_ == Duplicates::kNote)
+        row.duplicate_in = CommittedDuplicate(estate_, leaf->info, slot, recheck);
+      if (row.conflict && duplicates_ == Duplicates::kRaise)
         ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
                         errmsg("duplicate key value violates unique constraint \"%s\"",
                                get_rel_name(linitial_oid(recheck)))));
@@ -227,7 +270,8 @@ Target::Found Target::Probe(TupleTableSlot* row, const AttrNumber* key, int key_
       const AttrNumber in_leaf = form->indkey.values[column];
       const AttrNumber in_root =
           leaf->from_root == nullptr ? in_leaf : leaf->from_root->attrMap->attnums[in_leaf - 1];
-      for (int k = 0; k < key_columns; ++k) matched += key[k] == in_root ? 1 : 0;
+      for (int k = 0; k < key_columns; ++k)
+        matched += key[k] == in_root ? 1 : 0;
       const Oid operator_class_type = index->rd_opcintype[column];
       const Oid equality = get_opfamily_member(index->rd_opfamily[column], operator_class_type,
                                                operator_class_type, BTEqualStrategyNumber);
@@ -241,8 +285,8 @@ Target::Found Target::Probe(TupleTableSlot* row, const AttrNumber* key, int key_
     if (matched != key_columns) continue;
     SnapshotData dirty;
     InitDirtySnapshot(dirty);
-    const IndexScanDesc scan = pg::compat::IndexBeginScan(leaf->info->ri_RelationDesc, index,
-                                                          &dirty, key_columns);
+    const IndexScanDesc scan =
+        pg::compat::IndexBeginScan(leaf->info->ri_RelationDesc, index, &dirty, key_columns);
     index_rescan(scan, scan_keys, key_columns, nullptr, 0);
     TupleTableSlot* const found = table_slot_create(leaf->info->ri_RelationDesc, nullptr);
     const bool present = index_getnext_slot(scan, ForwardScanDirection, found);

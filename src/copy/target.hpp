@@ -25,6 +25,14 @@ struct CopiedRow {
   ItemPointerData target;
   int32_t leaf;
   bool conflict;
+  Oid duplicate_in;  // see Duplicates::kNote
+};
+
+// What is done about a value that a unique index has already.
+enum class Duplicates {
+  kTakeBack,  // the row is marked; nobody is waited for
+  kRaise,     // PostgreSQL's own unique_violation, after waiting for whoever is about to decide
+  kNote,      // as kTakeBack; where a committed row has the value, duplicate_in says in which index
 };
 
 class Target {
@@ -36,8 +44,7 @@ class Target {
   // Locks: RowExclusiveLock on the table, every leaf, their indexes and TOAST tables, all before the
   // first insert, so that no lock is asked for while keys are claimed.
   // `one_by_one`: every row is inserted by itself, so that an error can be pinned on it.
-  // `report_duplicates`: a key that exists is PostgreSQL's own unique_violation, not a conflict.
-  Target(Oid relation, bool one_by_one, bool report_duplicates);
+  Target(Oid relation, bool one_by_one, Duplicates duplicates);
   ~Target();
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;
@@ -93,7 +100,7 @@ class Target {
 
   pg::UnwindProbe probe_;
   const bool one_by_one_;
-  const bool report_duplicates_;
+  const Duplicates duplicates_;
   EState* estate_ = nullptr;
   ResultRelInfo* root_ = nullptr;
   ModifyTableState* routing_state_ = nullptr;

@@ -1,9 +1,13 @@
 // migrate_backfill: checks what was asked, makes the link where there is none, and queues the job.
 #include <fmt/format.h>
 
+#include "capture/install.hpp"
+#include "capture/preconditions.hpp"
+#include "catalog/capture_rows.hpp"
 #include "copy/backfill.hpp"
 #include "copy/method.hpp"
 #include "entry/arguments.hpp"
+#include "entry/backfill.hpp"
 #include "job/create.hpp"
 #include "link/create.hpp"
 #include "pg/entry.hpp"
@@ -16,6 +20,8 @@ namespace {
 
 constexpr int32_t kMostWorkers = 64;
 
+}  // namespace
+
 void CheckOptions(const catalog::JobRow& job) {
   if (job.batch_size && *job.batch_size < 1)
     pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE, "batch_size must be at least 1",
@@ -26,10 +32,26 @@ void CheckOptions(const catalog::JobRow& job) {
     pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE,
               fmt::format("workers must be between 1 and {}", kMostWorkers),
               fmt::format("It is {}.", job.workers));
-  if (job.sync)
-    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED, "dual-write is not available in this version",
-              "sync => true keeps the target in step with writes made during the copy.",
-              "Use sync => false on a table that is not written to, or that only grows.");
+}
+
+namespace {
+
+// What a worker would find out an hour later, said now.
+void CheckSync(const catalog::JobRow& job, const catalog::LinkRow& link) {
+  const bool on = catalog::FindCapture(link.id).has_value();
+  if (!job.sync && on)
+    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+              fmt::format("{} is kept in step with {}", pg::QualifiedName(link.target),
+                          pg::QualifiedName(link.source)),
+              "A copy that takes no notice of that could overtake a mirrored write.",
+              fmt::format("Leave out sync => false; or SELECT migrate_unsync({}, {}) first.",
+                          pg::QuoteLiteral(pg::QualifiedName(link.source)),
+                          pg::QuoteLiteral(pg::QualifiedName(link.target))));
+  if (!job.sync) return;
+  if (on)
+    capture::RequireIntact(link);
+  else
+    capture::RequireCapturable(link, capture::Moment::kBeforeCopy);
 }
 
 }  // namespace
@@ -66,13 +88,13 @@ PG_CUTOVER_FUNCTION(pg_cutover_backfill) {
   request.allow_unsyncable = !job.sync;
   job.link = link::FindOrCreate(request);
 
-  const copy::MethodChoice choice =
-      copy::ChooseMethod(catalog::LoadLink(*job.link), job.method, true);
+  const catalog::LinkRow row = catalog::LoadLink(*job.link);
+  pg_cutover::entry::CheckSync(job, row);
+  const copy::MethodChoice choice = copy::ChooseMethod(row, job.method, true);
   if (choice.method == "sql" && job.workers > 1)
     pg::Notice("the sql method uses one worker",
-               choice.obstacles.empty()
-                   ? std::string()
-                   : fmt::format("The direct method does not apply: {}.",
-                                 fmt::join(choice.obstacles, "; ")));
+               choice.obstacles.empty() ? std::string()
+                                        : fmt::format("The direct method does not apply: {}.",
+                                                      fmt::join(choice.obstacles, "; ")));
   return Int64GetDatum(pg_cutover::job::Create(std::move(job)));
 }

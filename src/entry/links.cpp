@@ -1,8 +1,57 @@
 // migrate_link, migrate_unlink, migrate_shadow.
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "capture/install.hpp"
+#include "catalog/capture_rows.hpp"
+#include "catalog/event_rows.hpp"
+#include "catalog/swap_rows.hpp"
 #include "entry/arguments.hpp"
+#include "entry/lock_retry.hpp"
 #include "link/create.hpp"
 #include "link/shadow.hpp"
+#include "pg/call.hpp"
 #include "pg/entry.hpp"
+#include "pg/ownership.hpp"
+#include "pg/text.hpp"
+#include "swap/retire.hpp"
+
+namespace pg_cutover::entry {
+
+namespace {
+
+// Whichever of the two is called the source.
+std::optional<catalog::SwapRow> FindSwap(Oid source, Oid target) {
+  for (const auto& [live, mirror] : {std::pair(source, target), std::pair(target, source)})
+    if (std::optional<catalog::SwapRow> swap = catalog::FindSwapByLive(live);
+        swap && swap->mirror == mirror)
+      return swap;
+  return std::nullopt;
+}
+
+void UnlinkSwapped(const catalog::SwapRow& swap) {
+  for (const Oid relation : {swap.live, swap.mirror})
+    if (pg::Call(get_rel_relkind, relation) != '\0') pg::RequireOwner(relation);
+  const std::string live = pg::QualifiedName(swap.live);
+  const std::string mirror = pg::QualifiedName(swap.mirror);
+  WithLockRetry(swap.live, AccessExclusiveLock, [&] {
+    swap::Dissolve(swap);
+    if (pg::Call(get_rel_relkind, swap.mirror) != '\0') capture::RemoveGuard(swap.mirror);
+    catalog::EndSwap(swap.id);
+  });
+  catalog::Event event;
+  event.kind = "unlink";
+  event.message = fmt::format("{} stays in use; {} is not kept in step any more", live, mirror);
+  event.source = swap.live;
+  event.target = swap.mirror;
+  catalog::RecordEvent(event);
+}
+
+}  // namespace
+
+}  // namespace pg_cutover::entry
 
 PG_CUTOVER_FUNCTION(pg_cutover_link) {
   const pg_cutover::entry::Arguments arguments(fcinfo);
@@ -19,7 +68,17 @@ PG_CUTOVER_FUNCTION(pg_cutover_link) {
 
 PG_CUTOVER_FUNCTION(pg_cutover_unlink) {
   const pg_cutover::entry::Arguments arguments(fcinfo);
-  pg_cutover::link::Unlink(arguments.Relation(0, "source"), arguments.Relation(1, "target"));
+  const Oid source = arguments.Relation(0, "source");
+  const Oid target = arguments.Relation(1, "target");
+  if (const auto swap = pg_cutover::entry::FindSwap(source, target)) {
+    pg_cutover::entry::UnlinkSwapped(*swap);
+    return Datum{0};
+  }
+  const pg_cutover::catalog::LinkRow link = pg_cutover::link::RequireUnlinkable(source, target);
+  if (pg_cutover::catalog::FindCapture(link.id))
+    pg_cutover::entry::WithLockRetry(source, AccessExclusiveLock,
+                                     [&] { pg_cutover::capture::Remove(link); });
+  pg_cutover::link::Unlink(source, target);
   return Datum{0};
 }
 

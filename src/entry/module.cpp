@@ -1,11 +1,14 @@
 // What happens when the server loads the library.
+#include "capture/trigger.hpp"
 #include "copy/backfill.hpp"
 #include "entry/debug_job.hpp"
+#include "entry/table.hpp"
 #include "job/commit_actions.hpp"
 #include "job/kinds.hpp"
 #include "job/launch.hpp"
 #include "job/settings.hpp"
 #include "pg/entry.hpp"
+#include "swap/cutover.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -20,7 +23,11 @@ void Load() {
   job::DefineSettings();
   job::RegisterTransactionCallbacks();
   job::RegisterKind({copy::kBackfill, copy::LeadBackfill, copy::HelpBackfill, true});
+  job::RegisterKind({swap::kCutover, swap::LeadSwap, nullptr, true});
+  job::RegisterKind({swap::kRevert, swap::LeadSwap, nullptr, true});
+  job::RegisterKind({kTable, LeadTable, copy::HelpBackfill, true});
   RegisterDebugKinds();
+  capture::RegisterCallbacks();
   // pg_upgrade starts the servers for itself.
   if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade) job::RegisterLauncher();
 }

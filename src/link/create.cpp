@@ -40,7 +40,10 @@ void CheckPair(const Request& request) {
   if (catalog::FindLink(request.source, request.target))
     pg::Raise(ERRCODE_DUPLICATE_OBJECT, fmt::format("{} is already linked to {}", source, target),
               {}, UnlinkCall(request.source, request.target) + " removes that link.");
-  if (catalog::FindLink(request.target, request.source))
+  // A dormant one is the way back of a swap: it does nothing.
+  const std::optional<catalog::LinkRow> opposite =
+      catalog::FindLink(request.target, request.source);
+  if (opposite && !opposite->dormant)
     pg::Raise(ERRCODE_DUPLICATE_OBJECT,
               fmt::format("{} is linked the other way round, to {}", target, source),
               "Rows cannot flow both ways between two tables.",
@@ -184,48 +187,54 @@ int64_t FindOrCreate(const Request& request) {
   return found->id;
 }
 
-void Unlink(Oid source, Oid target) {
+catalog::LinkRow RequireUnlinkable(Oid source, Oid target) {
   const std::optional<catalog::LinkRow> link = catalog::FindLink(source, target);
-  const std::string source_name = pg::QualifiedName(source);
   const std::string target_name = pg::QualifiedName(target);
   if (!link)
     pg::Raise(ERRCODE_UNDEFINED_OBJECT,
-              fmt::format("{} is not linked to {}", source_name, target_name));
+              fmt::format("{} is not linked to {}", pg::QualifiedName(source), target_name));
   RequireRightToUnlink(*link, source);
   RequireRightToUnlink(*link, target);
   if (const std::optional<int64_t> job = catalog::UnfinishedJobOn(target))
     pg::Raise(ERRCODE_OBJECT_IN_USE,
               fmt::format("job {} is still working on {}", *job, target_name), {},
               fmt::format("SELECT migrate_cancel({}), or wait until it has ended.", *job));
-  if (pg::Call(get_rel_relkind, target) != '\0') PutBack(*link);
+  return *link;
+}
+
+void Unlink(Oid source, Oid target) {
+  const catalog::LinkRow link = RequireUnlinkable(source, target);
+  const std::string source_name = pg::QualifiedName(source);
+  const std::string target_name = pg::QualifiedName(target);
+  if (pg::Call(get_rel_relkind, target) != '\0') PutBack(link);
   std::vector<std::string> forgotten;
-  for (const catalog::DeferredObject& object : catalog::DeferredObjects(link->id, true))
+  for (const catalog::DeferredObject& object : catalog::DeferredObjects(link.id, true))
     if (!object.from_target) forgotten.push_back(pg::QuoteIdentifier(object.name));
   // Without its link a failed job could never go on.
-  for (const int64_t job : catalog::FailedJobsOf(link->id))
+  for (const int64_t job : catalog::FailedJobsOf(link.id))
     (void)catalog::MoveJob(job, core::JobState::kFailed, core::JobState::kCancelled,
                            fmt::format("job {} cancelled: its link was removed", job));
-  catalog::DeleteLink(link->id);
+  catalog::DeleteLink(link.id);
 
   catalog::Event event;
   event.kind = "unlink";
   event.message = fmt::format("removed the link from {} to {}", source_name, target_name);
-  event.migration = link->migration;
-  event.link = link->id;
+  event.migration = link.migration;
+  event.link = link.id;
   event.source = source;
   event.target = target;
   event.details =
-      fmt::format("{{\"columns\": {}, \"filter\": {}, \"target_key\": {}}}", link->columns,
-                  link->filter ? JsonText(*link->filter) : "null", JsonArray(link->target_key));
+      fmt::format("{{\"columns\": {}, \"filter\": {}, \"target_key\": {}}}", link.columns,
+                  link.filter ? JsonText(*link.filter) : "null", JsonArray(link.target_key));
   event.inverse = fmt::format(
       "SELECT migrate_link({}, {}, columns => {}{}, key => {}::text[]{}{})",
-      pg::QuoteLiteral(source_name), pg::QuoteLiteral(target_name), pg::QuoteLiteral(link->columns),
-      link->filter ? ", filter => " + pg::QuoteLiteral(*link->filter) : "",
-      pg::QuoteLiteral(pg::OutputText(TEXTARRAYOID, pg::MakeTextArray(link->target_key))),
-      link->owner ? "" : ", owner => false",
-      link->migration ? ", migration => " + pg::QuoteLiteral(*link->migration) : "");
+      pg::QuoteLiteral(source_name), pg::QuoteLiteral(target_name), pg::QuoteLiteral(link.columns),
+      link.filter ? ", filter => " + pg::QuoteLiteral(*link.filter) : "",
+      pg::QuoteLiteral(pg::OutputText(TEXTARRAYOID, pg::MakeTextArray(link.target_key))),
+      link.owner ? "" : ", owner => false",
+      link.migration ? ", migration => " + pg::QuoteLiteral(*link.migration) : "");
   catalog::RecordEvent(event);
-  if (link->created_target)
+  if (link.created_target)
     pg::Notice(fmt::format("{} stays, without a link", target_name),
                forgotten.empty() ? std::string()
                                  : fmt::format("It was not given these indexes, constraints and "

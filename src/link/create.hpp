@@ -43,7 +43,12 @@ catalog::LinkRow Draft(const Request& request);
 // wrong_object_type when the link cannot be kept in step and allow_unsyncable is false.
 int64_t FindOrCreate(const Request& request);
 
-// Removes the link and gives the target back what a copy had taken off it. Raises object_in_use
+// The link, where the current role may remove it, or turn its dual-write off, and no unfinished job
+// works on it. Raises undefined_object, insufficient_privilege, object_in_use. A table may be gone.
+catalog::LinkRow RequireUnlinkable(Oid source, Oid target);
+
+// Removes the link, which must not be kept in step any more (capture is above this layer: its caller
+// turns that off first), and gives the target back what a copy had taken off it. Raises object_in_use
 // while an unfinished job works on it, undefined_object when there is no such link.
 void Unlink(Oid source, Oid target);
 

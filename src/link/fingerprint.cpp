@@ -1,7 +1,11 @@
 // One number for a table's definition; see fingerprint.hpp.
+#include <algorithm>
+#include <vector>
+
 #include "core/fingerprint.hpp"
 
 #include "link/fingerprint.hpp"
+#include "pg/call.hpp"
 
 namespace pg_cutover::link {
 
@@ -27,6 +31,18 @@ int64_t TableFingerprint(::Relation relation) {
         .AddInteger(column->attidentity)
         .AddInteger(column->attgenerated)
         .AddInteger(column->attisdropped);
+  }
+  return static_cast<int64_t>(fingerprint.Value());
+}
+
+int64_t TreeFingerprint(::Relation relation) {
+  core::Fingerprint fingerprint;
+  fingerprint.AddInteger(TableFingerprint(relation));
+  if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE) {
+    const PartitionDesc partitions = pg::Call(RelationGetPartitionDesc, relation, false);
+    std::vector<Oid> members(partitions->oids, partitions->oids + partitions->nparts);
+    std::sort(members.begin(), members.end());
+    for (const Oid member : members) fingerprint.AddInteger(member);
   }
   return static_cast<int64_t>(fingerprint.Value());
 }

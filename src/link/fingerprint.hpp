@@ -14,4 +14,7 @@ namespace pg_cutover::link {
 // batch. The relation is open and locked.
 int64_t TableFingerprint(::Relation relation);
 
+// The same, and for a partitioned table which partitions it has: one attached later was not looked at.
+int64_t TreeFingerprint(::Relation relation);
+
 }  // namespace pg_cutover::link

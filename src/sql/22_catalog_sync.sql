@@ -18,14 +18,22 @@ COMMENT ON COLUMN migrate.capture.complete_xid IS 'the next transaction id at th
 COMMENT ON COLUMN migrate.capture.broken IS 'why the target can no longer be trusted to be exact; NULL while it can';
 
 CREATE TABLE migrate.capture_part (
-    link          bigint NOT NULL REFERENCES migrate.capture (link) ON DELETE CASCADE,
-    relation      regclass NOT NULL,
-    fingerprint   bigint NOT NULL,
-    triggers      oid[] NOT NULL,
-    trigger_xmins xid[] NOT NULL,
+    link                  bigint NOT NULL REFERENCES migrate.capture (link) ON DELETE CASCADE,
+    relation              regclass NOT NULL,
+    fingerprint           bigint NOT NULL,
+    filenode              oid NOT NULL,
+    column_xmins          bigint NOT NULL,
+    triggers              oid[] NOT NULL,
+    trigger_xmins         xid[] NOT NULL,
+    vacuum_truncate       text,
+    toast_vacuum_truncate text,
     PRIMARY KEY (link, relation)
 );
 COMMENT ON TABLE migrate.capture_part IS 'every table of a link that is kept in step, as it was defined when dual-write began';
+COMMENT ON COLUMN migrate.capture_part.filenode IS 'its storage: TRUNCATE and VACUUM FULL change that, and so does an ALTER TABLE that rewrites the rows';
+COMMENT ON COLUMN migrate.capture_part.column_xmins IS 'one number for the transactions that wrote its rows in pg_attribute: an ALTER TABLE that rewrites the rows changes that too';
+COMMENT ON COLUMN migrate.capture_part.vacuum_truncate IS 'of a table of the target: the storage option as it was; NULL: it was not set';
+COMMENT ON COLUMN migrate.capture_part.toast_vacuum_truncate IS 'the same for its TOAST table';
 COMMENT ON COLUMN migrate.capture_part.triggers IS 'our triggers on it';
 COMMENT ON COLUMN migrate.capture_part.trigger_xmins IS 'the transactions that wrote their rows in pg_trigger: disabling a trigger changes that, enabling it again does not change it back';
 

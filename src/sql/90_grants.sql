@@ -13,10 +13,10 @@ BEGIN
             HINT = 'Use operator (call the migrate_* functions), monitor (read the views) or none.';
     END IF;
     EXECUTE pg_catalog.format('REVOKE ALL ON SCHEMA migrate FROM %s', grantee);
-    EXECUTE pg_catalog.format('REVOKE ALL ON migrate.progress, migrate.event FROM %s', grantee);
+    EXECUTE pg_catalog.format('REVOKE ALL ON migrate.progress, migrate.event, migrate.link_status, migrate.revert_verdict FROM %s', grantee);
     IF access <> 'none' THEN
         EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA migrate TO %s', grantee);
-        EXECUTE pg_catalog.format('GRANT SELECT ON migrate.progress, migrate.event TO %s', grantee);
+        EXECUTE pg_catalog.format('GRANT SELECT ON migrate.progress, migrate.event, migrate.link_status, migrate.revert_verdict TO %s', grantee);
     END IF;
     IF access = 'operator' AND NOT pg_catalog.has_schema_privilege(grantee, '@extschema@', 'USAGE') THEN
         EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA @extschema@ TO %s', grantee);
@@ -31,7 +31,7 @@ BEGIN
            AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
            AND d.deptype = 'e' AND e.extname = 'pg_cutover'
            AND p.proname <> 'migrate_grant'
-           AND (n.nspname <> 'migrate' OR p.proname IN ('progress_bar', 'job_has_worker'))
+           AND (n.nspname <> 'migrate' OR p.proname IN ('progress_bar', 'job_has_worker', 'capture_problems'))
     LOOP
         IF access = 'operator' OR (access = 'monitor' AND routine.helper) THEN
             EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO %s', routine.signature, grantee);
@@ -51,6 +51,8 @@ REVOKE ALL ON FUNCTION
     @extschema@.migrate_link(regclass, regclass, jsonb, text, text[], boolean, text),
     @extschema@.migrate_unlink(regclass, regclass),
     @extschema@.migrate_shadow(regclass, text, text[], jsonb, text, text),
+    @extschema@.migrate_sync(regclass, regclass, text),
+    @extschema@.migrate_unsync(regclass, regclass),
     @extschema@.migrate_backfill(regclass, regclass, jsonb, text, text[], integer, interval, integer, jsonb, boolean,
         text, text),
     @extschema@.migrate_explain(regclass, regclass),
@@ -59,10 +61,20 @@ REVOKE ALL ON FUNCTION
     @extschema@.migrate_cancel(bigint),
     @extschema@.migrate_throttle(bigint, jsonb),
     @extschema@.migrate_recover(),
+    @extschema@.migrate_cutover(regclass, regclass, interval, integer, boolean, boolean, name, text, jsonb, text,
+        interval),
+    @extschema@.migrate_revert(regclass, interval, integer, boolean, interval),
+    @extschema@.migrate_table(regclass, text[], jsonb, text, text, integer, jsonb, text),
+    @extschema@.migrate_retire(regclass, interval),
+    @extschema@.migrate_purge(boolean),
     @extschema@.migrate_grant(regrole, text)
     FROM PUBLIC;
+-- The owner of a partitioned table makes partitions while it is kept in step: PostgreSQL then clones our trigger
+-- in his name. The function refuses to serve tables that are not its link's.
+GRANT EXECUTE ON FUNCTION migrate.capture() TO PUBLIC;
 REVOKE ALL ON PROCEDURE @extschema@.migrate_wait(bigint, interval) FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA migrate TO pg_monitor;
-GRANT SELECT ON migrate.progress, migrate.event TO pg_monitor;
-GRANT EXECUTE ON FUNCTION migrate.progress_bar(double precision, integer), migrate.job_has_worker(bigint) TO pg_monitor;
+GRANT SELECT ON migrate.progress, migrate.event, migrate.link_status, migrate.revert_verdict TO pg_monitor;
+GRANT EXECUTE ON FUNCTION migrate.progress_bar(double precision, integer), migrate.job_has_worker(bigint),
+    migrate.capture_problems(bigint) TO pg_monitor;

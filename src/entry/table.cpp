@@ -1,0 +1,102 @@
+// migrate_table: a table changed from start to end in one call.
+//
+// The shadow is made in the call, so that a mistake in an alteration is the caller's to see. The
+// job then backfills and, unless the swap is to wait for migrate_cutover, goes on with it: one job,
+// whose phases are those of the two.
+#include <fmt/format.h>
+
+#include "core/names.hpp"
+
+#include "capture/preconditions.hpp"
+#include "copy/backfill.hpp"
+#include "entry/arguments.hpp"
+#include "entry/backfill.hpp"
+#include "entry/cutover_checks.hpp"
+#include "entry/table.hpp"
+#include "job/create.hpp"
+#include "job/session.hpp"
+#include "link/shadow.hpp"
+#include "pg/call.hpp"
+#include "pg/entry.hpp"
+#include "pg/ownership.hpp"
+#include "pg/text.hpp"
+#include "swap/cutover.hpp"
+#include "swap/request.hpp"
+
+namespace pg_cutover::entry {
+
+namespace {
+
+bool IsTaken(Oid schema, const std::string& name) {
+  const char* const text = name.c_str();
+  return OidIsValid(pg::Section([=] { return get_relname_relid(text, schema); }));
+}
+
+// Qualified and quoted, as migrate_shadow takes it.
+std::string ShadowName(Oid relation) {
+  const Oid schema = pg::Call(get_rel_namespace, relation);
+  const std::string base = pg::RelationName(relation);
+  std::string name = core::BoundedName(base, "_new");
+  for (int number = 2; IsTaken(schema, name); ++number)
+    name = core::BoundedName(base, fmt::format("_new{}", number));
+  const std::string qualifier =
+      pg::Section([=]() -> const char* { return get_namespace_name(schema); });
+  return fmt::format("{}.{}", pg::QuoteIdentifier(qualifier), pg::QuoteIdentifier(name));
+}
+
+bool WaitsForCutover(const std::string& cutover) {
+  if (cutover != "auto" && cutover != "manual")
+    pg::Raise(
+        ERRCODE_INVALID_PARAMETER_VALUE, fmt::format("cutover \"{}\" is not known", cutover), {},
+        "Use auto (swap as soon as everything is copied and verified) or manual (keep the new "
+        "table in step until migrate_cutover).");
+  return cutover == "manual";
+}
+
+int64_t ChangeTable(const Arguments& arguments) {
+  const Oid relation = arguments.Relation(0, "relation");
+  const bool manual = WaitsForCutover(arguments.Text(4, "cutover"));
+  pg::RequireOwner(relation);
+
+  link::ShadowRequest shadow;
+  shadow.source = relation;
+  shadow.target = ShadowName(relation);
+  shadow.alterations = arguments.OptionalTextArray(1).value_or(std::vector<std::string>{});
+  shadow.columns = arguments.OptionalDatum(2);
+  shadow.filter = arguments.OptionalText(3);
+  shadow.migration = arguments.OptionalText(7);
+
+  catalog::JobRow job;
+  job.kind = manual ? copy::kBackfill : kTable;
+  job.source = relation;
+  job.workers = arguments.OptionalInt4(5).value_or(1);
+  CheckOptions(job);
+  job.target = link::CreateShadow(shadow);
+  if (!arguments.IsNull(6)) job.throttle = pg::OutputText(JSONBOID, arguments.OptionalDatum(6));
+  job.sync = true;
+  job.migration = shadow.migration;
+  const catalog::LinkRow link = catalog::FindLink(job.source, job.target).value();
+  job.link = link.id;
+  capture::RequireCapturable(link, capture::Moment::kBeforeCopy);
+  if (!manual) {
+    // What stands in the way of the swap is said now, not when everything has been copied.
+    RequireCarriedOver(link, std::nullopt, {});
+    swap::Request request;
+    request.reverse_columns = RequireInverse(link, 0);
+    job.request = swap::RequestText(request);
+  }
+  return job::Create(std::move(job));
+}
+
+}  // namespace
+
+void LeadTable(job::Session& session) {
+  if (!swap::IsSwapPhase(session.row().phase)) copy::LeadBackfill(session);
+  swap::LeadSwap(session);
+}
+
+}  // namespace pg_cutover::entry
+
+PG_CUTOVER_FUNCTION(pg_cutover_table) {
+  return Int64GetDatum(pg_cutover::entry::ChangeTable(pg_cutover::entry::Arguments(fcinfo)));
+}

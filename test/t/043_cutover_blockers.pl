@@ -1,0 +1,231 @@
+# Who stands in the way of a swap: it waits as long as it was told and no longer, says for whom, and harms
+# nobody but whom it was allowed to (P2, P5; R16, R36, R42, O26, O35, O36, O60, O61).
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use JobNode;
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $server = JobNode->new(
+	'main',
+	shared_preload_libraries => 'pg_cutover',
+	'pg_cutover.launcher_naptime' => 60,
+	max_prepared_transactions => 5,
+	autovacuum => 'off');
+my $node = $server->node;
+
+sub make_pair
+{
+	my ($name, $database) = @_;
+	$server->ask(<<"SQL", $database);
+CREATE TABLE $name (id int PRIMARY KEY, v text);
+INSERT INTO $name SELECT n, 'v' FROM generate_series(1, 1000) n;
+SELECT migrate_shadow('$name', '${name}_new', ARRAY['ALTER COLUMN id TYPE bigint']);
+SQL
+	return;
+}
+
+sub copy
+{
+	my ($name, $database) = @_;
+	my $job = $server->ask("SELECT migrate_backfill('$name', '${name}_new')", $database);
+	$server->until_state($job, 'succeeded', "$name is copied", database => $database // 'postgres');
+	return;
+}
+
+sub swapped
+{
+	my ($name, $database) = @_;
+	return $server->ask(
+		"SELECT atttypid = 'bigint'::regtype FROM pg_attribute WHERE attrelid = '$name'::regclass AND attname = 'id'",
+		$database);
+}
+
+# A session in a transaction, its first statement run.
+sub session
+{
+	my ($sql, %options) = @_;
+	my $session = $node->background_psql($options{database} // 'postgres', on_error_stop => 0,
+		extra_params => $options{user} ? [ '-U', $options{user} ] : []);
+	my $pid = $session->query('SELECT pg_backend_pid()');
+	$session->query($sql);
+	return ($session, $pid);
+}
+
+sub alive
+{
+	my ($pid) = @_;
+	return $server->ask("SELECT count(*) FROM pg_stat_activity WHERE pid = $pid");
+}
+
+# ---- R36, O26: a reader holds the table -------------------------------------------------------------------
+make_pair('busy');
+copy('busy');
+{
+	my ($reader, $pid) = session('BEGIN; SELECT count(*) FROM busy;');
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	PostgreSQL::Test::Utils::append_to_file("$dir/read.sql", "SELECT v FROM busy WHERE id = 1;\n");
+	my $load = IPC::Run::start(
+		[ 'pgbench', '-n', '-c', '2', '-T', '6', '-l', "--log-prefix=$dir/latency", '-f', "$dir/read.sql",
+			'-h', $node->host, '-p', $node->port, 'postgres' ], '>', \my $out, '2>', \my $err);
+	my $job = $server->ask("SELECT migrate_cutover('busy', 'busy_new', lock_timeout => '200 ms', attempts => 6)");
+	$server->until_state($job, 'failed', 'attempts give up while a reader holds the table');
+	$load->finish;
+	like($server->job($job, 'error'), qr/could not lock public\.busy and public\.busy_new in 6 attempts/, 'and say so');
+	is($server->ask("SELECT error_sqlstate FROM migrate.job WHERE id = $job"), '55P03', 'as lock_not_available');
+	like($server->ask("SELECT error_detail FROM migrate.job WHERE id = $job"), qr/pid $pid .*idle in transaction/,
+		'with the reader\'s pid and state');
+	like($server->ask("SELECT message FROM migrate.event_log WHERE job = $job AND message LIKE 'gave up%'"), qr/pid $pid /,
+		'in the event log too');
+	my ($longest, $queries) = (0, 0);
+	for my $file (glob "$dir/latency*")
+	{
+		for my $line (split /\n/, PostgreSQL::Test::Utils::slurp_file($file))
+		{
+			my $microseconds = (split / /, $line)[2];
+			$longest = $microseconds if $microseconds > $longest;
+			++$queries;
+		}
+	}
+	note("$queries queries, the longest took $longest us");
+	cmp_ok($longest, '>', 100_000, 'somebody queued behind an attempt');
+	cmp_ok($longest, '<', 800_000, 'and not for much longer than lock_timeout');
+	is(swapped('busy'), 'f', 'nothing was swapped');
+	is(alive($pid), '1', 'nobody was terminated');
+	$server->ask("SELECT migrate_resume($job)");
+	$server->until_true("SELECT waiting_for LIKE 'attempt %pid $pid %' FROM migrate.job WHERE id = $job",
+		'a resumed job begins with fresh attempts and names who is in the way');
+	$reader->query('COMMIT');
+	$server->until_state($job, 'succeeded', 'it succeeds once the reader has ended');
+	is(swapped('busy'), 't', 'swapped');
+	$reader->quit;
+}
+
+# ---- O60: a snapshot from before the end of the copy -------------------------------------------------------
+make_pair('seen');
+{
+	my ($old, $old_pid) = session('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class;');
+	copy('seen');
+	my ($young, $young_pid) = session('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class;');
+	my $job = $server->ask("SELECT migrate_cutover('seen', 'seen_new')");
+	$server->until_true("SELECT phase = 'snapshots' AND waiting_for LIKE '%pid $old_pid %' FROM migrate.job WHERE id = $job",
+		'an old snapshot is waited for, by name');
+	unlike($server->ask("SELECT waiting_for FROM migrate.job WHERE id = $job"), qr/pid $young_pid /, 'a young one is not');
+	is(swapped('seen'), 'f', 'not yet swapped');
+	is($old->query('SELECT count(*) FROM seen'), '1000', 'the old snapshot sees all rows');
+	$old->query('COMMIT');
+	$server->until_state($job, 'succeeded', 'the swap follows the end of the old snapshot');
+	is($young->query('SELECT count(*) FROM seen'), '1000', 'the young snapshot sees all rows after it');
+	$young->query('COMMIT');
+	$_->quit for $old, $young;
+}
+
+# ---- R16, O61: prepared transactions -------------------------------------------------------------------------
+make_pair('prepared');
+copy('prepared');
+{
+	my $gate = $server->gate('cutover_gate');
+	my $job = $server->ask("SELECT migrate_cutover('prepared', 'prepared_new', lock_timeout => '50 ms', attempts => 2)");
+	$server->worker_at('cutover_gate');
+	$server->ask("BEGIN; UPDATE prepared SET v = 'p' WHERE id = 1; PREPARE TRANSACTION 'the gid';");
+	$gate->quit;
+	$server->until_state($job, 'failed', 'a prepared transaction in the way');
+	like($server->ask("SELECT error_detail FROM migrate.job WHERE id = $job"), qr/prepared transaction 'the gid'/,
+		'is named by its gid');
+	sleep 3;
+	my $error = $server->error_of("SELECT migrate_cutover('prepared', 'prepared_new')");
+	like($error, qr/55000.*a prepared transaction holds a table/, 'a forgotten one is refused in the call');
+	like($error, qr/'the gid'/, 'by its gid');
+	$server->ask("COMMIT PREPARED 'the gid'");
+	$server->ask("SELECT migrate_resume($job)");
+	$server->until_state($job, 'succeeded', 'without it the job resumes');
+	is($server->ask('SELECT v FROM prepared WHERE id = 1'), 'p', 'and its write is there');
+}
+
+# ---- R42: two operators ---------------------------------------------------------------------------------------
+make_pair('contested');
+copy('contested');
+{
+	my $gate = $server->gate('cutover_gate');
+	my $job = $server->ask("SELECT migrate_cutover('contested', 'contested_new')");
+	$server->worker_at('cutover_gate');
+	like($server->error_of("SELECT migrate_cutover('contested', 'contested_new')"), qr/55006.*job $job works on/,
+		'a second cutover is refused');
+	like($server->error_of("SELECT migrate_revert('contested')"), qr/55000.*has not taken the place/, 'so is a revert');
+	$server->ask("SELECT migrate_cancel($job)");
+	$gate->quit;
+	$server->until_true("SELECT NOT migrate.job_has_worker($job)", 'a cancelled job ends');
+	is(swapped('contested'), 'f', 'before the swap, so nothing was swapped');
+	my $next = $server->ask("SELECT migrate_cutover('contested', 'contested_new')");
+	$server->until_state($next, 'succeeded', 'the next cutover works');
+	like($server->error_of("SELECT migrate_cutover('contested_old', 'contested')"), qr/55000.*swapped already/,
+		'the same again is refused');
+}
+
+# ---- O35: a transaction with a pending deferred foreign key check ------------------------------------------------
+make_pair('parent');
+copy('parent');
+{
+	$server->ask('CREATE TABLE child (id int, parent int REFERENCES parent DEFERRABLE INITIALLY DEFERRED)');
+	my ($writer, $pid) = session('BEGIN; INSERT INTO child VALUES (1, 5000);');
+	my $job = $server->ask("SELECT migrate_cutover('parent', 'parent_new', lock_timeout => '100 ms')");
+	$server->until_true("SELECT waiting_for LIKE '%pid $pid %child%' FROM migrate.job WHERE id = $job",
+		'it is in the way of the swap');
+	is($writer->query("INSERT INTO parent VALUES (5000, 'late') RETURNING id"), '5000', 'and goes on');
+	$writer->query('COMMIT');
+	$server->until_state($job, 'succeeded', 'the swap follows');
+	is($server->ask('SELECT count(*) FROM child'), '1', 'its check was made against the right table');
+	is($server->ask("SELECT confrelid = 'parent'::regclass AND convalidated AND condeferred FROM pg_constraint WHERE conrelid = 'child'::regclass"),
+		't', 'the foreign key references the new table, validated and deferred');
+	like($server->error_of('INSERT INTO child VALUES (2, 7777)'), qr/23503/, 'and is enforced');
+	$writer->quit;
+}
+
+# ---- O36: whom it may terminate, in two databases from one template: all OIDs are the same --------------------------
+{
+	$server->ask('CREATE ROLE app LOGIN');
+	$server->ask('CREATE DATABASE template_of_two');
+	$server->ask('CREATE EXTENSION pg_cutover', 'template_of_two');
+	make_pair('held', 'template_of_two');
+	$server->ask('GRANT SELECT, INSERT, UPDATE, DELETE ON held TO app', 'template_of_two');
+	copy('held', 'template_of_two');
+	$server->until_true("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'template_of_two')", 'the worker has left');
+	$server->ask("CREATE DATABASE $_ TEMPLATE template_of_two") for qw(one two);
+	is($server->ask("SELECT 'held'::regclass::oid", 'one'), $server->ask("SELECT 'held'::regclass::oid", 'two'), 'one OID in two databases');
+
+	my ($expendable, $expendable_pid) = session('BEGIN; SELECT count(*) FROM held;', database => 'one', user => 'app');
+	my ($superuser, $superuser_pid) = session('BEGIN; SELECT count(*) FROM held;', database => 'one');
+	my ($locker, $locker_pid) = session('BEGIN; LOCK TABLE held IN SHARE MODE;', database => 'one', user => 'app');
+	my ($elsewhere, $elsewhere_pid) = session('BEGIN; SELECT count(*) FROM held;', database => 'two', user => 'app');
+
+	my $job = $server->ask("SELECT migrate_cutover('held', 'held_new', lock_timeout => '50 ms', attempts => 3)", 'one');
+	$server->until_state($job, 'failed', 'without being told to', database => 'one');
+	is(alive($_), '1', 'nobody is terminated') for $expendable_pid, $superuser_pid, $locker_pid, $elsewhere_pid;
+
+	$job = $server->ask("SELECT migrate_cutover('held', 'held_new', lock_timeout => '50 ms', attempts => 12, terminate_blockers_after => '700 ms')", 'one');
+	$server->until_state($job, 'failed', 'some may not be terminated', database => 'one');
+	is(alive($expendable_pid), '0', 'a reader is, when it was asked for');
+	is(alive($superuser_pid), '1', 'a superuser is not');
+	is(alive($locker_pid), '1', 'who locked the table on purpose is not');
+	is(alive($elsewhere_pid), '1', 'who holds the same OID in another database is not');
+	is($server->ask("SELECT count(*), min(details ->> 'pid') FROM migrate.event_log WHERE job = $job AND message LIKE 'terminated: %'", 'one'),
+		"1|$expendable_pid", 'and it is on record');
+	is($server->ask(<<"SQL", 'one'), 't', 'not before its time');
+SELECT k.at - s.at >= interval '700 ms' FROM migrate.event_log k, migrate.event_log s
+ WHERE k.job = $job AND k.message LIKE 'terminated: %' AND s.job = $job AND s.message LIKE '% entered phase swap'
+SQL
+	$superuser->query('COMMIT');
+	$locker->query('COMMIT');
+	$server->ask("SELECT migrate_resume($job)", 'one');
+	$server->until_state($job, 'succeeded', 'it succeeds without them', database => 'one');
+	is(swapped('held', 'one'), 't', 'swapped in one database');
+	is(swapped('held', 'two'), 'f', 'not in the other');
+	$elsewhere->query('COMMIT');
+	eval { $_->quit } for $expendable, $superuser, $locker, $elsewhere;
+}
+
+done_testing();
