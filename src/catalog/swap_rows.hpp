@@ -13,8 +13,9 @@
 namespace pg_cutover::catalog {
 
 struct RenamedPair {
-  Oid live = InvalidOid;    // index or sequence of the live table
-  Oid mirror = InvalidOid;  // of the mirror: the two exchanged their names
+  // As of after the swap. Indexes, sequences or statistics objects that exchanged their names.
+  Oid live = InvalidOid;    // of the live table
+  Oid mirror = InvalidOid;  // of the mirror
 };
 
 struct SwapRow {

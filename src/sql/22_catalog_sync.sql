@@ -71,7 +71,7 @@ COMMENT ON COLUMN migrate.swap.mirror IS 'the table that they used before';
 COMMENT ON COLUMN migrate.swap.link IS 'the dormant link: from mirror to live, as before the swap';
 COMMENT ON COLUMN migrate.swap.reverse_link IS 'the link that keeps the mirror in step; NULL without reverse sync';
 COMMENT ON COLUMN migrate.swap.mirror_name IS 'the name that the live table had before the swap, and gets back when the swap is reverted';
-COMMENT ON COLUMN migrate.swap.renames IS 'pairs of indexes and sequences that exchanged their names: of the live table, of the mirror';
+COMMENT ON COLUMN migrate.swap.renames IS 'pairs of indexes, sequences or statistics objects that exchanged their names: of the live table, of the mirror';
 COMMENT ON COLUMN migrate.swap.ended_at IS 'when the swap was reverted, or its mirror purged or unlinked; NULL while it stands';
 COMMENT ON COLUMN migrate.swap.retired_at IS 'when migrate_retire archived the mirror';
 

@@ -39,7 +39,7 @@ struct Dependents {
   std::vector<std::string> before;
   std::vector<std::string> after;
   std::vector<std::string> later;
-  // Indexes and sequences that exchange their names.
+  // What exchanges its name, as of after the swap; `after` does it.
   std::vector<catalog::RenamedPair> renames;
 };
 

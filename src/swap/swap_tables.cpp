@@ -30,22 +30,9 @@ void Run(const std::vector<std::string>& statements) {
     Run(statement);
 }
 
-// One of a pair of tables, indexes or sequences gets a name.
-void Rename(Oid relation, const std::string& name) {
-  const char kind = pg::Call(get_rel_relkind, relation);
-  const char* const what = kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX ? "INDEX"
-                           : kind == RELKIND_SEQUENCE                                 ? "SEQUENCE"
-                                                                                      : "TABLE";
-  Run(fmt::format("ALTER {} {} RENAME TO {}", what, pg::QualifiedName(relation),
+void Rename(Oid table, const std::string& name) {
+  Run(fmt::format("ALTER TABLE {} RENAME TO {}", pg::QualifiedName(table),
                   pg::QuoteIdentifier(name)));
-}
-
-void ExchangeNames(const catalog::RenamedPair& pair) {
-  const std::string live = pg::RelationName(pair.live);
-  const std::string mirror = pg::RelationName(pair.mirror);
-  Rename(pair.live, fmt::format("pg_cutover_{}", pair.live));
-  Rename(pair.mirror, live);
-  Rename(pair.live, mirror);
 }
 
 // What rejects of the policy "record" are left when nobody writes any more.
@@ -140,8 +127,7 @@ void FlowForwards(const Order& order, const Pair& pair, const Dependents& carrie
   row.mirror = pair.live;
   row.link = order.link.id;
   row.mirror_name = pair.mirror_name;
-  for (const catalog::RenamedPair& renamed : carried.renames)
-    row.renames.push_back({renamed.mirror, renamed.live});
+  row.renames = carried.renames;
   catalog::SetDormant(order.link.id, true);
   if (request.reverse_sync) {
     row.reverse_link = MakeReverseLink(order.link, request);
@@ -249,8 +235,6 @@ std::optional<HeldLocks> SwapTables(const catalog::JobRow& job, const Request& r
   Rename(pair.mirror, pair.live_name);
   pg::DebugPoint("cutover_renamed");
   Run(carried.after);
-  for (const catalog::RenamedPair& renamed : carried.renames)
-    ExchangeNames(renamed);
   MarkMade(order.link);
   capture::RemoveGuard(pair.mirror);
   capture::InstallGuard(pair.live);
