@@ -146,7 +146,7 @@ sub await_job
 	while (1)
 	{
 		my ($state, $error) = split /\|/,
-		  $self->{server}->ask("SELECT state, error, error_detail FROM migrate.job WHERE id = $id"), 2;
+		  $self->{server}->ask("SELECT state, error_message, error_detail FROM migrate.job WHERE id = $id"), 2;
 		return ($state, $error // '') if $state =~ /succeeded|failed|cancelled/;
 		die "job $id does not end:\n"
 		  . $self->{server}->ask("SELECT to_json(p) FROM migrate.progress p WHERE job = $id")
