@@ -19,10 +19,10 @@ PG_CONFIG ?= pg_config
 
 # Regression topics in the order they run, one pair sql/TOPIC.sql and expected/TOPIC.out each. Each can
 # run alone: it creates the extension if it is not there, after SET client_min_messages = warning.
-REGRESS = api links mapping refusals shadow jobs keys backfill types errors throttle privileges sync capture cutover
+REGRESS = api links mapping refusals shadow jobs keys backfill types errors throttle privileges sync capture partial cutover table
 
 # Isolation specs: test/isolation/specs/NAME.spec and test/isolation/expected/NAME.out.
-ISOLATION_SPECS = copy_races capture_races
+ISOLATION_SPECS = copy_races capture_races partial_races
 
 # Where this Makefile lives: "" or a path that ends in a slash.
 top_dir := $(if $(VPATH),$(VPATH)/,$(patsubst ./%,%,$(dir $(firstword $(MAKEFILE_LIST)))))

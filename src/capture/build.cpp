@@ -110,10 +110,9 @@ void Build(Entry* entry, ::Relation relation) {
     return AllocSetContextCreateInternal(CacheMemoryContext, "pg_cutover capture",
                                          ALLOCSET_DEFAULT_SIZES);
   });
-  if (entry->policy == catalog::RejectPolicy::kFail) {
-    Fill(entry, relation, *mirrored);
-  } else if (const std::optional<pg::Error> failure =
-                 pg::TryInSubtransaction([&] { Fill(entry, relation, *mirrored); })) {
+  // Whatever the policy about rows: DDL on either table must not stop its writers.
+  if (const std::optional<pg::Error> failure =
+          pg::TryInSubtransaction([&] { Fill(entry, relation, *mirrored); })) {
     RequireRejection(*failure);
     Note(entry->link, mirrored->link.source, {}, *failure);
     return;

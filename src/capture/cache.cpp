@@ -36,7 +36,20 @@ Entry* FindIdleEntry(int64_t link, Oid source) {
   return nullptr;
 }
 
-// Both may come at any time a lock is taken or a catalog is read: they only mark.
+// Making an entry may run a user's function (a default that is computed beforehand), which may
+// write to a table of ours: the entry must not be freed under it.
+class Making {
+ public:
+  explicit Making(Entry* entry) : entry_(entry) { entry_->busy = true; }
+  ~Making() { entry_->busy = false; }
+  Making(const Making&) = delete;
+  Making& operator=(const Making&) = delete;
+
+ private:
+  Entry* const entry_;
+};
+
+// All may come at any time a lock is taken or a catalog is read: they only mark.
 void RelationChanged(Datum, Oid relation) {
   for (Entry& entry : Entries())
     if (!OidIsValid(relation) ||
@@ -44,7 +57,7 @@ void RelationChanged(Datum, Oid relation) {
       entry.stale = true;
 }
 
-void FunctionChanged(Datum, int, uint32) {
+void DefinitionChanged(Datum, int, uint32) {
   ForgetAll();
 }
 
@@ -59,7 +72,9 @@ void RegisterCallbacks() {
   pg::Section([] {
     CacheRegisterRelcacheCallback(RelationChanged, Datum{0});
     // A mapping's functions may have been inlined.
-    CacheRegisterSyscacheCallback(PROCOID, FunctionChanged, Datum{0});
+    CacheRegisterSyscacheCallback(PROCOID, DefinitionChanged, Datum{0});
+    // So have the constraints of domains.
+    CacheRegisterSyscacheCallback(CONSTROID, DefinitionChanged, Datum{0});
   });
 }
 
@@ -71,7 +86,10 @@ Use::Use(int64_t link, ::Relation relation) : entry_(nullptr) {
       entry_ = &Entries().emplace_back();
       entry_->link = link;
       entry_->source = source;
-      Build(entry_, relation);
+      {
+        const Making making(entry_);
+        Build(entry_, relation);
+      }
       entry_->made = true;
     }
     entry_->busy = true;

@@ -176,6 +176,12 @@ void DropTriggers(const catalog::LinkRow& link, const std::vector<catalog::Captu
     scope.Execute(statement);
 }
 
+// Writers of other links into the target have cached who fills columns of its rows, and whether
+// anybody else accounts for rows of it.
+void TellOthers(const catalog::LinkRow& link) {
+  if (Exists(link.target)) pg::Call(CacheInvalidateRelcacheByRelid, link.target);
+}
+
 }  // namespace
 
 std::string TriggerName(int64_t link) {
@@ -195,10 +201,14 @@ uint64_t Install(const catalog::LinkRow& link, catalog::RejectPolicy policy) {
   {
     LockSpan span;
     span.LockTree(link.source, ShareRowExclusiveLock);
-    span.LockTree(link.target,
-                  link.created_target ? ShareRowExclusiveLock : ShareUpdateExclusiveLock);
+    // For columns of rows that another link owns: no writer of that link, who would not look at
+    // this one's source, is in the middle of anything.
+    span.LockTree(link.target, link.created_target || !link.owner ? ShareRowExclusiveLock
+                                                                  : ShareUpdateExclusiveLock);
   }
+  RequireEmpty(link);
   const uint64_t boundary = Begin(link, policy);
+  TellOthers(link);
   if (link.created_target) InstallGuard(link.target);
   Record(link, policy, boundary);
   return boundary;
@@ -206,6 +216,7 @@ uint64_t Install(const catalog::LinkRow& link, catalog::RejectPolicy policy) {
 
 void InstallComplete(const catalog::LinkRow& link, catalog::RejectPolicy policy) {
   const uint64_t boundary = Begin(link, policy);
+  TellOthers(link);
   catalog::SetComplete(link.id, boundary);
 }
 
@@ -217,9 +228,13 @@ void Remove(const catalog::LinkRow& link) {
   {
     LockSpan span;
     if (Exists(link.source)) span.LockTree(link.source, AccessExclusiveLock);
-    if (guarded) span.LockTree(link.target, AccessExclusiveLock);
+    if (guarded)
+      span.LockTree(link.target, AccessExclusiveLock);
+    else if (!link.owner && Exists(link.target))
+      span.LockTree(link.target, ShareRowExclusiveLock);
   }
   DropTriggers(link, state->parts);
+  TellOthers(link);
   if (guarded) RemoveGuard(link.target);
   if (last)
     for (const catalog::CapturePart& part : state->parts)

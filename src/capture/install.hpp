@@ -31,7 +31,9 @@ inline constexpr const char* kGuardName = "!pg_cutover_guard";
 // Installs T0 in the current transaction; the caller commits soon. Returns X0. Where dual-write is
 // on already and intact, changes nothing and returns its X0.
 //
-// Locks: ShareRowExclusiveLock on the source and all its leaves, waited for as lock_timeout allows.
+// Locks: ShareRowExclusiveLock on the source and all its leaves, waited for as lock_timeout allows;
+// on the target ShareUpdateExclusiveLock, or ShareRowExclusiveLock where it gets a guard or the link
+// fills columns of another link's rows (whose writers must not be in the middle of anything either).
 // Raises
 //   wrong_object_type                link.sync_refusal says why this pair cannot be kept in step
 //   feature_not_supported            keys that may collide, subqueries in the mapping, an exclusion

@@ -97,7 +97,7 @@ Mirror* Create(EState* estate, ::Relation table, const link::CompiledMapping* ma
 }
 
 void Lock(Mirror* mirror) {
-  if (mirror->locked_in == MyProc->lxid) return;
+  if (mirror->locked_in == pg::compat::CurrentLocalTransaction()) return;
   // A subtransaction that fails must not take the locks with it: we would not notice.
   const ResourceOwner current = CurrentResourceOwner;
   CurrentResourceOwner = TopTransactionResourceOwner;
@@ -106,7 +106,7 @@ void Lock(Mirror* mirror) {
     for (int i = 0; i < mirror->plain.table->ri_NumIndices; ++i)
       LockRelationOid(mirror->indexes[i], RowExclusiveLock);
   CurrentResourceOwner = current;
-  mirror->locked_in = MyProc->lxid;
+  mirror->locked_in = pg::compat::CurrentLocalTransaction();
 }
 
 void Open(Mirror* mirror) {

@@ -15,4 +15,13 @@ enum class Moment {
 // lock that anybody would wait for.
 void RequireCapturable(const catalog::LinkRow& link, Moment moment);
 
+// Raises object_not_in_prerequisite_state where links that are kept in step fill columns of the
+// rows that this one owns: a copy of its rows would not read their sources, and the columns would
+// stay empty. Nothing for a link that is partial itself.
+void RequireNoneFillsColumns(const catalog::LinkRow& link);
+
+// The target has no rows but those that other links account for. Asked before the locks and once more
+// under them.
+void RequireEmpty(const catalog::LinkRow& link);
+
 }  // namespace pg_cutover::capture

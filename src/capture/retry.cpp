@@ -57,7 +57,10 @@ Outcome Retry(int64_t link, Oid table, const std::vector<std::string>& key) {
       if (found && link::Passes(used->mapping, row)) {
         Key target_key;
         KeyOf(*used->mirror, row, &target_key);
-        SetRow(used->mirror, target_key, row, Expect::kAnything, Unchanged{}, Carried{});
+        if (used->owner)
+          SetRow(used->mirror, target_key, row, Expect::kAnything, Unchanged{}, Carried{});
+        else
+          SetColumns(used->mirror, target_key, row);
       }
       if (found) ExecClearTuple(row);
       Close(used->mirror);

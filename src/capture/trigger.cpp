@@ -75,13 +75,11 @@ class Event {
   void Updated() {
     old_.row = data_.tg_trigslot;
     new_.row = data_.tg_newslot;
+    if (!LookAtBoth() || (!old_.passes && !new_.passes)) return;
     bool moved = false;
     Guarded(
         [&] {
-          const bool was_there = Look(&old_);
-          const bool belongs = Look(&new_);
-          if (!was_there && !belongs) return;
-          moved = was_there != belongs || !SameKey(entry_.mirror, old_.key, new_.key);
+          moved = old_.passes != new_.passes || !SameKey(entry_.mirror, old_.key, new_.key);
           if (moved || !IsCurrent(data_.tg_relation, new_.row)) return;
           SetRow(entry_.mirror, new_.key, new_.row, Expect::kAnything, KnownOld(), Carried{});
         },
@@ -96,6 +94,21 @@ class Event {
         },
         &new_.row);
     CompleteNew();
+  }
+
+  // A row that cannot be mapped any more leaves its old key all the same, and one that could not be
+  // comes in: each side is looked at by itself. False: neither can be.
+  bool LookAtBoth() {
+    if (!entry_.guarded) {
+      pg::Section([&] {
+        Look(&old_);
+        Look(&new_);
+      });
+      return true;
+    }
+    const bool old_known = Guarded([&] { Look(&old_); }, &old_.row);
+    const bool new_known = Guarded([&] { Look(&new_); }, &new_.row);
+    return old_known || new_known;
   }
 
   // The source of some columns only: whoever owns the row makes and removes it.
@@ -122,7 +135,10 @@ class Event {
   // writer of the other source that does not see it is seen here.
   void Complete(const Key& key) {
     for (const catalog::LinkRow& contributor : entry_.siblings) {
-      const pg::OpenRelation source(contributor.source, AccessShareLock);
+      // Dropped by hand: the gates find out, the owner's writers go on.
+      pg::Call(LockRelationOid, contributor.source, AccessShareLock);
+      if (pg::Call(get_rel_relkind, contributor.source) == '\0') continue;
+      const pg::OpenRelation source(contributor.source, NoLock);
       const Use sibling(contributor.id, source.get());
       if (sibling->idle) continue;
       std::optional<link::CanonicalSettings> settings;
@@ -164,9 +180,11 @@ class Event {
 
   // Filter and key; false where the filter leaves the row out. In a kernel.
   bool Look(Side* side) {
-    side->passes = link::Passes(entry_.mapping, side->row);
-    if (side->passes) KeyOf(*entry_.mirror, side->row, &side->key);
-    return side->passes;
+    side->passes = false;
+    if (!link::Passes(entry_.mapping, side->row)) return false;
+    KeyOf(*entry_.mirror, side->row, &side->key);
+    side->passes = true;
+    return true;
   }
 
   // The target's row mirrors OLD for certain where OLD is another transaction's: nothing of this
@@ -180,25 +198,24 @@ class Event {
   }
 
   // Runs a kernel. Where the target may reject a row, in a subtransaction: a rejection is noted
-  // under the source key of *row, and the statement goes on.
+  // under the source key of *row, and the statement goes on. False: it was rejected.
   template <class Kernel>
-  void Guarded(Kernel&& kernel, TupleTableSlot* const* row) {
-    GuardedBody([&] { pg::Section(kernel); }, row);
+  bool Guarded(Kernel&& kernel, TupleTableSlot* const* row) {
+    return GuardedBody([&] { pg::Section(kernel); }, row);
   }
   template <class Body>
-  void GuardedBody(Body&& body, TupleTableSlot* const* row) {
+  bool GuardedBody(Body&& body, TupleTableSlot* const* row) {
     if (!entry_.guarded) {
       body();
-      return;
+      return true;
     }
     const std::optional<pg::Error> failure = pg::TryInSubtransaction(body);
-    if (!failure) return;
+    if (!failure) return true;
     RequireRejection(*failure);
     Abandon(entry_.mirror->plain.found);
     Abandon(entry_.source_found);
     Note(entry_.link, entry_.root, SourceKey(*row), *failure);
-    // Nothing more of this event: where capture goes on, its other half is looked at again with the
-    // row.
+    return false;
   }
 
   std::vector<std::string> SourceKey(TupleTableSlot* row) {

@@ -9,36 +9,70 @@
 
 #include <optional>
 
+#include "capture/install.hpp"
 #include "capture/permission.hpp"
+#include "capture/reject.hpp"
 #include "capture/source_row.hpp"
 #include "capture/trigger.hpp"
 #include "capture/trigger_data.hpp"
 #include "link/expression.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
+#include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::capture {
 
 namespace {
 
-// Foreign keys that reference a table keep it from being truncated.
-bool MayTruncate(Oid target) {
-  return pg::Section([=] { return heap_truncate_find_FKs(list_make1_oid(target)) == NIL; });
+// Triggers of the mirror's owner would fire, if it was in use once.
+bool HasTruncateTriggers(::Relation table) {
+  const TriggerDesc* const triggers = table->trigdesc;
+  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+    const Trigger& trigger = triggers->triggers[i];
+    if (TRIGGER_FOR_TRUNCATE(trigger.tgtype) && strcmp(trigger.tgname, kGuardName) != 0)
+      return true;
+  }
+  return false;
 }
 
-void TruncateTarget(Oid target) {
+bool InUse(::Relation table) {
+  return table->rd_refcnt > 1 || AfterTriggerPendingOnRel(RelationGetRelid(table));
+}
+
+// False: it cannot be, and nothing was done. Never waits for its locks: whoever holds one may be
+// waiting for this transaction, as a concurrent index build does.
+bool TruncateTarget(Oid target, int64_t link) {
   // The mirror's guard has a trigger for this, too.
   const DirectWrites allowed;
-  pg::Section([=] {
-    List* const oids = find_all_inheritors(target, AccessExclusiveLock, nullptr);
-    List* tables = NIL;
+  const bool locked = pg::Section([=] {
+    if (!ConditionalLockRelationOid(target, AccessExclusiveLock)) return false;
+    List* const members = find_all_inheritors(target, NoLock, nullptr);
     ListCell* cell = nullptr;
-    foreach (cell, oids)
-      tables = lappend(tables, table_open(lfirst_oid(cell), NoLock));
-    pg::compat::TruncateTables(tables, oids);
+    foreach (cell, members)
+      if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessExclusiveLock)) return false;
+    return true;
+  });
+  if (!locked) return false;
+  // Under the lock, which another link into the target would have had to take as well.
+  const std::optional<catalog::Mirrored> mirrored = catalog::FindMirrored(link);
+  if (!mirrored || !mirrored->alone) return false;
+  return pg::Section([=] {
+    // Foreign keys that reference a table keep it from being truncated.
+    if (heap_truncate_find_FKs(list_make1_oid(target)) != NIL) return false;
+    List* const oids = find_all_inheritors(target, NoLock, nullptr);
+    List* tables = NIL;
+    bool possible = true;
+    ListCell* cell = nullptr;
+    foreach (cell, oids) {
+      const ::Relation table = table_open(lfirst_oid(cell), NoLock);
+      possible = possible && !HasTruncateTriggers(table) && !InUse(table);
+      tables = lappend(tables, table);
+    }
+    if (possible) pg::compat::TruncateTables(tables, oids);
     foreach (cell, tables)
       table_close(static_cast<::Relation>(lfirst(cell)), NoLock);
+    return possible;
   });
 }
 
@@ -74,24 +108,32 @@ void CaptureTruncate(FunctionCallInfo call) {
   const Use entry(LinkOf(data), data.tg_relation);
   if (entry->idle) return;
   const pg::UserScope as_owner(entry->role, SECURITY_NOFORCE_RLS);
-  if (entry->alone && entry->source == entry->root && MayTruncate(entry->mirror->target)) {
-    TruncateTarget(entry->mirror->target);
+  if (entry->alone && entry->source == entry->root &&
+      TruncateTarget(entry->mirror->target, entry->link))
     return;
-  }
   std::optional<link::CanonicalSettings> settings;
   if (entry->pinned) settings.emplace();
-  RemoveMirrored(&*entry, data.tg_relation);
+  if (!entry->guarded) {
+    RemoveMirrored(&*entry, data.tg_relation);
+    return;
+  }
+  const std::optional<pg::Error> failure =
+      pg::TryInSubtransaction([&] { RemoveMirrored(&*entry, data.tg_relation); });
+  if (!failure) return;
+  RequireRejection(*failure);
+  entry->stale = true;
+  Note(entry->link, entry->root, {}, *failure);
 }
 
 void RejectDirectWrite(FunctionCallInfo call) {
   const TriggerData& data = DataOf(call);
   if (DirectWrites::Allowed()) return;
-  const Oid relation = RelationGetRelid(data.tg_relation);
-  const std::string name = pg::QualifiedName(relation);
-  pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            fmt::format("{} mirrors another table and must not be written to", name),
-            "pg_cutover keeps it in step with every write to that table.",
-            "Write to the table that it mirrors; migrate.link_status names it.");
+  pg::Raise(
+      ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+      fmt::format("{} is guarded and must not be written to",
+                  pg::QualifiedName(RelationGetRelid(data.tg_relation))),
+      "It mirrors another table, or is the archived form of one.",
+      "Write to the table that is in use: migrate.link_status and migrate.revert_verdict name it.");
 }
 
 }  // namespace pg_cutover::capture

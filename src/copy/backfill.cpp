@@ -30,7 +30,10 @@ void RequireAccess(const catalog::LinkRow& link) {
               {}, "Grant it, then resume the job with migrate_resume.");
   };
   require(link.source, ACL_SELECT, "SELECT");
-  require(link.target, ACL_INSERT, "INSERT");
+  if (link.owner)
+    require(link.target, ACL_INSERT, "INSERT");
+  else
+    require(link.target, ACL_UPDATE, "UPDATE");
   // Heap-level reads and writes see every row: what a policy hides must not be copied.
   for (const Oid relation : {link.source, link.target})
     if (pg::Section([=] { return check_enable_rls(relation, InvalidOid, true); }) == RLS_ENABLED)
@@ -79,7 +82,8 @@ void Start(job::Session& session) {
     const catalog::JobRow& job = session.row();
     const catalog::LinkRow link = LinkOf(job);
     // Where writers already mirror into the target, they would queue behind a strong lock.
-    const bool mirrored = job.sync && catalog::FindCapture(link.id).has_value();
+    const bool mirrored =
+        !link.owner || (job.sync && catalog::FindCapture(link.id).has_value());
     // Else nothing may come into the target between the look and the removal of its indexes.
     pg::Section([&] {
       LockRelationOid(link.source, AccessShareLock);

@@ -84,7 +84,8 @@ std::vector<Step> Explain(const catalog::LinkRow& link) {
   const bool empty = IsEmpty(link.target);
   std::vector<Step> steps;
   steps.push_back({"method", direct ? std::string("direct: heap to heap, in the order of blocks")
-                                    : fmt::format("sql: INSERT ... SELECT in key order, because {}",
+                                    : fmt::format("sql: {} in key order, because {}",
+                                                  link.owner ? "INSERT ... SELECT" : "UPDATE",
                                                   fmt::join(choice.obstacles, "; "))});
   AddMapping(link, &steps);
   steps.push_back({"source", fmt::format("{}, {} in {} {}", RowsText(source),

@@ -1,6 +1,7 @@
 // Which way a copy takes, and why; see method.hpp.
 #include <fmt/format.h>
 
+#include "capture/preconditions.hpp"
 #include "copy/method.hpp"
 #include "link/mapping.hpp"
 #include "pg/spi.hpp"
@@ -71,16 +72,19 @@ MethodChoice ChooseMethod(const catalog::LinkRow& link, const std::string& reque
   if (requested != "auto" && requested != "direct" && requested != "sql")
     pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE, fmt::format("unknown method \"{}\"", requested), {},
               "Use auto, direct or sql.");
+  if (before_start) capture::RequireNoneFillsColumns(link);
   MethodChoice choice;
   const bool empty = before_start && IsEmpty(link.target);
   {
     pg::Spi spi;
-    const pg::Rows rows = spi.Query(kObstacles, {pg::Argument::ObjectId(link.source),
-                                                 pg::Argument::ObjectId(link.target),
-                                                 pg::Argument::Bool(empty)});
+    const pg::Rows rows =
+        spi.Query(kObstacles, {pg::Argument::ObjectId(link.source),
+                               pg::Argument::ObjectId(link.target), pg::Argument::Bool(empty)});
     for (uint64_t i = 0; i < rows.size(); ++i)
       choice.obstacles.push_back(rows.Text(i, 2).value_or(""));
   }
+  if (!link.owner)
+    choice.obstacles.push_back("the link fills columns of rows that another link owns");
   if (link::HasSubquery(link)) choice.obstacles.push_back("the mapping contains a subquery");
   if (choice.obstacles.empty() && link.source_key.empty())
     choice.obstacles.push_back("the source has no key by which busy rows could be looked up again");

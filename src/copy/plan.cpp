@@ -30,8 +30,11 @@ catalog::JobPart Describe(::Relation relation, int32_t number) {
 
 std::vector<Oid> Members(Oid relation, LOCKMODE lock) {
   std::vector<Oid> members;
-  List* const all =
-      pg::Section([=] { return find_all_inheritors(relation, lock, nullptr); });
+  // find_all_inheritors() leaves the table itself to its caller.
+  List* const all = pg::Section([=] {
+    LockRelationOid(relation, lock);
+    return find_all_inheritors(relation, lock, nullptr);
+  });
   for (int i = 0; i < list_length(all); ++i) members.push_back(list_nth_oid(all, i));
   return members;
 }

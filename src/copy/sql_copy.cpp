@@ -28,7 +28,8 @@ constexpr int kDeferredARound = 500;
 
 std::vector<pg::Argument> Arguments(const std::vector<std::string>& values) {
   std::vector<pg::Argument> arguments;
-  for (const std::string& value : values) arguments.push_back(pg::Argument::Text(value));
+  for (const std::string& value : values)
+    arguments.push_back(pg::Argument::Text(value));
   return arguments;
 }
 
@@ -37,7 +38,8 @@ std::vector<pg::Argument> Columns(const KeyList& keys, size_t width) {
   std::vector<pg::Argument> arguments;
   for (size_t column = 0; column < width; ++column) {
     std::vector<std::string> values;
-    for (const std::vector<std::string>& key : keys) values.push_back(key[column]);
+    for (const std::vector<std::string>& key : keys)
+      values.push_back(key[column]);
     arguments.push_back(pg::Argument::TextArray(values));
   }
   return arguments;
@@ -50,8 +52,8 @@ class SqlCopier {
 
   void Run() {
     RefuseNullKeys();
-    const catalog::JobCursor cursor = session_.InStep(
-        [&] { return catalog::OpenCursor(plan_.job, session_.worker()); });
+    const catalog::JobCursor cursor =
+        session_.InStep([&] { return catalog::OpenCursor(plan_.job, session_.worker()); });
     position_ = cursor.position;
     int64_t rows = std::min<int64_t>(session_.row().batch_size.value_or(kDefaultRows), 1000);
     while (CopyRange(&rows)) {
@@ -63,9 +65,14 @@ class SqlCopier {
         session_.Succeeded();
         continue;
       }
-      session_.BackOff(pg::Error(pg::ErrorInfo{ERRCODE_LOCK_NOT_AVAILABLE,
-                                               "source rows are held by open transactions", {}, {},
-                                               {}}));
+      session_.BackOff(
+          pg::Error(pg::ErrorInfo{ERRCODE_LOCK_NOT_AVAILABLE,
+                                  plan_.link.owner ? "source rows are held by open transactions"
+                                                   : "rows of the source or the target are held by "
+                                                     "open transactions",
+                                  {},
+                                  {},
+                                  {}}));
     }
   }
 
@@ -85,11 +92,11 @@ class SqlCopier {
       std::vector<std::string> key;
       for (size_t i = 0; i < text_.key_names.size(); ++i)
         key.push_back(rows.Text(0, static_cast<int>(i) + 1).value_or("null"));
-      pg::Raise(ERRCODE_NOT_NULL_VIOLATION, "null value in the key of the source",
-                fmt::format("Source row {} of {}.", KeyText(text_.key_names, key),
-                            plan_.source_name),
-                "The sql method reads the source in the order of its key. Leave such rows out with a "
-                "filter, or give them a key.");
+      pg::Raise(
+          ERRCODE_NOT_NULL_VIOLATION, "null value in the key of the source",
+          fmt::format("Source row {} of {}.", KeyText(text_.key_names, key), plan_.source_name),
+          "The sql method reads the source in the order of its key. Leave such rows out with a "
+          "filter, or give them a key.");
     });
   }
 
@@ -122,17 +129,18 @@ class SqlCopier {
 
   void Adapt(int64_t* rows, double busy_ms) const {
     const double factor = std::clamp(session_.target_batch_ms() / std::max(busy_ms, 0.1), 0.2, 2.0);
-    const int64_t most = std::min(session_.row().batch_size.value_or(kDefaultRows * 10),
-                                  static_cast<int32_t>(std::min<int64_t>(
-                                      session_.max_batch_rows().value_or(kDefaultRows * 10),
-                                      kDefaultRows * 10)));
+    const int64_t most =
+        std::min(session_.row().batch_size.value_or(kDefaultRows * 10),
+                 static_cast<int32_t>(std::min<int64_t>(
+                     session_.max_batch_rows().value_or(kDefaultRows * 10), kDefaultRows * 10)));
     *rows = std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(*rows) * factor), 1, most);
   }
 
   std::vector<pg::Argument> RangeArguments(const std::vector<std::string>& end) const {
     std::vector<pg::Argument> arguments;
     if (position_) arguments = Arguments(*position_);
-    for (const pg::Argument& argument : Arguments(end)) arguments.push_back(argument);
+    for (const pg::Argument& argument : Arguments(end))
+      arguments.push_back(argument);
     return arguments;
   }
 
@@ -140,8 +148,7 @@ class SqlCopier {
     std::vector<pg::Argument> arguments;
     if (position_) arguments = Arguments(*position_);
     arguments.push_back(pg::Argument::Int8(rows));
-    const pg::Rows bound =
-        spi.Execute(position_ ? text_.bound_next : text_.bound_first, arguments);
+    const pg::Rows bound = spi.Execute(position_ ? text_.bound_next : text_.bound_first, arguments);
     if (bound.empty()) return std::nullopt;
     std::vector<std::string> end;
     for (size_t i = 0; i < text_.key_names.size(); ++i)
@@ -165,12 +172,12 @@ class SqlCopier {
       const std::vector<pg::Argument> range = RangeArguments(*outcome.end);
       if (text_.lockable) {
         const pg::Rows due = spi.Execute(position_ ? text_.lock_next : text_.lock_first, range);
-        outcome.counters = InsertLocked(spi, due, &skipped);
+        outcome.counters = WriteLocked(spi, due, &skipped);
       } else {
-        const pg::Rows written =
-            spi.Execute(position_ ? text_.insert_next : text_.insert_first, range);
-        outcome.counters.rows_read = outcome.counters.rows_written =
-            static_cast<int64_t>(written.affected());
+        const int64_t written =
+            Write(spi, position_ ? text_.write_next : text_.write_first, range, &skipped);
+        outcome.counters.rows_read = written + static_cast<int64_t>(skipped.size());
+        outcome.counters.rows_written = written;
       }
     }
     pg::DebugPoint("copy_after_insert");
@@ -178,8 +185,7 @@ class SqlCopier {
       catalog::InsertDeferredRow(plan_.job, plan_.link.source, key);
     catalog::BatchCounters& counters = outcome.counters;
     counters.wal_bytes = static_cast<int64_t>(pgWalUsage.wal_bytes - wal_before);
-    counters.busy_ms =
-        std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    counters.busy_ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
     rows_done_ += counters.rows_written;
     rate_.Observe(rows_done_, std::chrono::duration_cast<std::chrono::microseconds>(
                                   Clock::now().time_since_epoch())
@@ -190,23 +196,48 @@ class SqlCopier {
     return outcome;
   }
 
-  // `due` is what a lock statement returned.
-  catalog::BatchCounters InsertLocked(pg::Spi& spi, const pg::Rows& due, KeyList* skipped) const {
+  // `rows` is what a statement returned that says of each key whether it got the row. Returns those
+  // that it got.
+  KeyList Divide(const pg::Rows& rows, KeyList* skipped) const {
     const auto width = static_cast<int>(text_.key_names.size());
-    KeyList locked;
-    for (uint64_t i = 0; i < due.size(); ++i) {
+    KeyList got;
+    for (uint64_t i = 0; i < rows.size(); ++i) {
       std::vector<std::string> key;
       for (int column = 1; column <= width; ++column)
-        key.push_back(due.Text(i, column).value_or(""));
-      (due.Bool(i, width + 1).value_or(false) ? locked : *skipped).push_back(std::move(key));
+        key.push_back(rows.Text(i, column).value_or(""));
+      (rows.Bool(i, width + 1).value_or(false) ? got : *skipped).push_back(std::move(key));
     }
+    return got;
+  }
+
+  // Runs a write statement; returns how many rows it has written.
+  int64_t Write(pg::Spi& spi, const std::string& statement,
+                const std::vector<pg::Argument>& arguments, KeyList* skipped) const {
+    if (plan_.link.owner) return static_cast<int64_t>(spi.Execute(statement, arguments).affected());
+    // The guard of a mirror whose rows another link owns.
+    const capture::DirectWrites permission;
+    return static_cast<int64_t>(Divide(spi.Execute(statement, arguments), skipped).size());
+  }
+
+  // `due` is what a lock statement returned.
+  catalog::BatchCounters WriteLocked(pg::Spi& spi, const pg::Rows& due, KeyList* skipped) const {
+    const KeyList locked = Divide(due, skipped);
     catalog::BatchCounters counters;
     counters.rows_read = static_cast<int64_t>(locked.size());
-    if (!locked.empty()) {
-      const capture::DirectWrites permission;
-      counters.rows_written = static_cast<int64_t>(
-          spi.Execute(text_.insert_listed, Columns(locked, text_.key_names.size())).affected());
-    }
+    if (locked.empty()) return counters;
+    const capture::DirectWrites permission;
+    counters.rows_written =
+        Write(spi, text_.write_listed, Columns(locked, text_.key_names.size()), skipped);
+    return counters;
+  }
+
+  // One row of the list; it is in *skipped again where somebody still holds it.
+  catalog::BatchCounters WriteDeferred(const catalog::DeferredRow& row, KeyList* skipped) const {
+    const std::vector<pg::Argument> key = Columns({row.key}, text_.key_names.size());
+    pg::Spi spi;
+    if (text_.lockable) return WriteLocked(spi, spi.Execute(text_.lock_listed, key), skipped);
+    catalog::BatchCounters counters;
+    counters.rows_written = Write(spi, text_.write_listed, key, skipped);
     return counters;
   }
 
@@ -231,14 +262,9 @@ class SqlCopier {
     for (const catalog::DeferredRow& row : rows) {
       *at = row.key;
       KeyList skipped;
-      {
-        pg::Spi spi;
-        const pg::Rows due =
-            spi.Execute(text_.lock_listed, Columns({row.key}, text_.key_names.size()));
-        const catalog::BatchCounters one = InsertLocked(spi, due, &skipped);
-        counters.rows_read += one.rows_read;
-        counters.rows_written += one.rows_written;
-      }
+      const catalog::BatchCounters one = WriteDeferred(row, &skipped);
+      counters.rows_read += one.rows_read;
+      counters.rows_written += one.rows_written;
       if (skipped.empty())
         catalog::DeleteDeferredRow(plan_.job, row.id);
       else

@@ -95,7 +95,10 @@ int64_t Cutover(const Arguments& arguments) {
   if (arguments.IsNull(8))
     pg::Raise(ERRCODE_NULL_VALUE_NOT_ALLOWED, "reverse_columns must not be null");
   if (request.reverse_sync)
-    request.reverse_columns = RequireInverse(link, arguments.OptionalDatum(8));
+    request.reverse_columns = RequireInverse(
+        link, arguments.OptionalDatum(8),
+        "Say in reverse_columns what these columns are computed from, or give up the way back with "
+        "reverse_sync => false.");
   return job::Create(
       NewJob(swap::kCutover, link, source, target, request, arguments.OptionalText(7)));
 }

@@ -70,15 +70,13 @@ void RequireSwappable(const catalog::LinkRow& link) {
   swap::RequireNoForgottenTransaction(swap::LockOrder(link.source, link.target, {}));
 }
 
-std::string RequireInverse(const catalog::LinkRow& link, Datum given) {
+std::string RequireInverse(const catalog::LinkRow& link, Datum given, const char* hint) {
   const link::Inverse inverse = link::Invert(link, given);
   if (inverse.obstacles.empty()) return Canonical(given, inverse.link);
   pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
             fmt::format("rows of {} cannot be turned back into rows of {}",
                         pg::QualifiedName(link.target), pg::QualifiedName(link.source)),
-            fmt::format("{}.", fmt::join(inverse.obstacles, "; ")),
-            "Say in reverse_columns what these columns are computed from, or give up the way back "
-            "with reverse_sync => false.");
+            fmt::format("{}.", fmt::join(inverse.obstacles, "; ")), hint);
 }
 
 }  // namespace pg_cutover::entry

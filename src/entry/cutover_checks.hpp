@@ -26,6 +26,6 @@ void RequireSwappable(const catalog::LinkRow& link);
 // There is a way back for rows of the target. `given`: jsonb, or 0; returned as jsonb text with all
 // names qualified, so that it means the same to a worker. Raises feature_not_supported with the
 // columns that have no inverse.
-std::string RequireInverse(const catalog::LinkRow& link, Datum given);
+std::string RequireInverse(const catalog::LinkRow& link, Datum given, const char* hint);
 
 }  // namespace pg_cutover::entry

@@ -8,6 +8,7 @@
 #include "core/names.hpp"
 
 #include "capture/preconditions.hpp"
+#include "catalog/cutover_rows.hpp"
 #include "copy/backfill.hpp"
 #include "entry/arguments.hpp"
 #include "entry/backfill.hpp"
@@ -30,6 +31,16 @@ namespace {
 bool IsTaken(Oid schema, const std::string& name) {
   const char* const text = name.c_str();
   return OidIsValid(pg::Section([=] { return get_relname_relid(text, schema); }));
+}
+
+// The swap would find out when everything has been copied.
+void RequireAlone(Oid relation) {
+  const std::vector<std::string> others = catalog::OtherSyncedLinks(relation, 0);
+  if (others.empty()) return;
+  pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            fmt::format("{} is kept in step with another table", pg::QualifiedName(relation)),
+            fmt::format("{}.", fmt::join(others, "; ")),
+            "End that with migrate_retire or migrate_unlink, or use cutover => 'manual'.");
 }
 
 // Qualified and quoted, as migrate_shadow takes it.
@@ -57,6 +68,7 @@ int64_t ChangeTable(const Arguments& arguments) {
   const Oid relation = arguments.Relation(0, "relation");
   const bool manual = WaitsForCutover(arguments.Text(4, "cutover"));
   pg::RequireOwner(relation);
+  if (!manual) RequireAlone(relation);
 
   link::ShadowRequest shadow;
   shadow.source = relation;
@@ -82,7 +94,10 @@ int64_t ChangeTable(const Arguments& arguments) {
     // What stands in the way of the swap is said now, not when everything has been copied.
     RequireCarriedOver(link, std::nullopt, {});
     swap::Request request;
-    request.reverse_columns = RequireInverse(link, 0);
+    request.reverse_columns = RequireInverse(link, 0,
+                                             "Use cutover => 'manual', and then migrate_cutover "
+                                             "with reverse_columns, or with reverse_sync "
+                                             "=> false.");
     job.request = swap::RequestText(request);
   }
   return job::Create(std::move(job));

@@ -89,6 +89,15 @@ inline TM_Result UpdateTuple(::Relation table, ItemPointer position, TupleTableS
   return result;
 }
 
+// 17: the local transaction id moved (ab355e3a8).
+inline LocalTransactionId CurrentLocalTransaction() {
+#if PG_VERSION_NUM >= 170000
+  return MyProc->vxid.lxid;
+#else
+  return MyProc->lxid;
+#endif
+}
+
 // 16: TRUNCATE as the owner of partitions (bf5a894c5). `tables` are open, with AccessExclusiveLock.
 inline void TruncateTables(List* tables, List* oids) {
 #if PG_VERSION_NUM >= 160000

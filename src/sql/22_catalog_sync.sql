@@ -48,7 +48,7 @@ CREATE TABLE migrate.rejected_row (
 );
 CREATE INDEX rejected_row_link ON migrate.rejected_row (link, id);
 COMMENT ON TABLE migrate.rejected_row IS 'writes of applications that succeeded although the target did not take the row';
-COMMENT ON COLUMN migrate.rejected_row.key IS 'the key that the row has or would have in the target, as text';
+COMMENT ON COLUMN migrate.rejected_row.key IS 'the row''s key in the source, as text; empty: no row in particular, the definitions do not fit any more';
 
 CREATE TABLE migrate.swap (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

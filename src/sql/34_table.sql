@@ -19,8 +19,8 @@ COMMENT ON FUNCTION @extschema@.migrate_purge(boolean) IS
 CREATE VIEW migrate.revert_verdict WITH (security_barrier) AS
 SELECT s.live AS current,
        s.mirror AS previous,
-       s.reverse_link IS NOT NULL AND p.problems IS NULL AND r.rows = 0 AS lossless,
-       CASE WHEN s.reverse_link IS NULL THEN 'the previous table is not kept in step (reverse_sync => false)'
+       p.in_step AND p.problems IS NULL AND r.rows = 0 AS lossless,
+       CASE WHEN NOT p.in_step THEN 'the previous table is not kept in step'
             WHEN p.problems IS NOT NULL THEN p.problems
             WHEN r.rows > 0 THEN pg_catalog.format('%s rejected %s', s.mirror,
                  CASE r.rows WHEN 1 THEN 'a row' ELSE r.rows || ' rows' END) END AS reason,
@@ -29,7 +29,8 @@ SELECT s.live AS current,
        r.messages AS rejected_because,
        s.swapped_at
   FROM migrate.swap s
- CROSS JOIN LATERAL (SELECT migrate.capture_problems(s.reverse_link) AS problems) p
+ CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM migrate.capture c WHERE c.link = s.reverse_link) AS in_step,
+                            migrate.capture_problems(s.reverse_link) AS problems) p
  CROSS JOIN LATERAL (
        SELECT (SELECT pg_catalog.count(*) FROM migrate.rejected_row k WHERE k.link = s.reverse_link) AS rows,
               pg_catalog.array_agg(j.key_text) AS keys,

@@ -27,7 +27,8 @@ struct Passed {
   std::vector<Oid> dependents;  // to be locked with the pair
   std::vector<Oid> relations;   // all that are to be locked
   bool rejected_rows = false;
-  std::optional<uint64_t> complete_xid;  // cutover only
+  // Older snapshots see a part of the mirror only; nullopt: it was complete all along.
+  std::optional<uint64_t> complete_xid;
 };
 
 Passed PassGate(job::Session& session, const Request& request) {
@@ -160,7 +161,14 @@ void LeadSwap(job::Session& session) {
     const Request request = session.InStep([&] { return ReadRequest(session.row().request); });
     session.SetPhase("gate");
     Passed passed = PassGate(session, request);
-    if (passed.rejected_rows) MendRejected(session, request, passed);
+    if (passed.rejected_rows) {
+      MendRejected(session, request, passed);
+      // An older snapshot does not see what was mended.
+      passed.complete_xid = session.InStep([] {
+        return pg::Section(
+            []() -> uint64 { return U64FromFullTransactionId(ReadNextFullTransactionId()); });
+      });
+    }
     pg::DebugPoint("cutover_gate");
     if (request.verify) {
       session.SetPhase("verify");

@@ -50,6 +50,17 @@ void RetryRejected(const catalog::LinkRow& link) {
             "They would be lost. Change these rows or that table's constraints, then ask again.");
 }
 
+// Mending one now would leave it out of snapshots that were taken before.
+void RequireNoneRejected(const catalog::LinkRow& link) {
+  const std::optional<catalog::CaptureRow> capture = catalog::FindCapture(link.id);
+  if (!capture || capture->rejected_rows == 0) return;
+  pg::Raise(
+      ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+      fmt::format("{} has rejected rows since the gate was passed", pg::QualifiedName(link.target)),
+      fmt::format("{} rows.", capture->rejected_rows),
+      "Resume the job with migrate_resume: it tries them once more.");
+}
+
 // Dependents under the locks, with all their statements.
 Dependents Carry(const Pair& pair, const Order& order, const HeldLocks& held,
                  std::vector<Oid>* dependents, std::vector<catalog::DeferredObject>* remember) {
@@ -225,7 +236,7 @@ std::optional<HeldLocks> SwapTables(const catalog::JobRow& job, const Request& r
   const Order order = LoadOrder(job);
   const Pair pair = LoadPair(order.link, order.RetiredName(request));
   RequireReady(order.link);
-  RetryRejected(order.link);
+  RequireNoneRejected(order.link);
   std::vector<catalog::DeferredObject> remember;
   const Dependents carried = Carry(pair, order, held, dependents, &remember);
 

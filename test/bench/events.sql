@@ -1,4 +1,4 @@
--- The benchmark's table: what a metering pipeline writes.
+-- The table of the benchmarks: what a metering pipeline writes.
 CREATE EXTENSION pg_cutover;
 SELECT setseed(0.5);
 CREATE TABLE source (
