@@ -45,7 +45,8 @@ void RetryRejected(const catalog::LinkRow& link) {
   for (const catalog::RejectedRow& row : catalog::RejectedRows(link.id, 5))
     rows.push_back(fmt::format("({}): {}", fmt::join(row.key, ", "), row.message));
   pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            fmt::format("{} rows do not fit into {}", left, pg::QualifiedName(link.target)),
+            fmt::format("{} {} not fit into {}", left, left == 1 ? "row does" : "rows do",
+                        pg::QualifiedName(link.target)),
             fmt::format("{}.", fmt::join(rows, "; ")),
             "They would be lost. Change these rows or that table's constraints, then ask again.");
 }
