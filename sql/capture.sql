@@ -303,7 +303,7 @@ TABLE r_m;
 RESET ROLE;
 TABLE r_m;
 
--- Rows that the mirror rejects (design: the policy of the link)
+-- R29 target_constraint_fail: rows that the mirror rejects (design: the policy of the link)
 CREATE TABLE j (id int PRIMARY KEY, v text);
 CREATE TABLE j_m (id int PRIMARY KEY, v varchar(5), CHECK (v <> 'bad'));
 SELECT migrate_link('j', 'j_m') > 0;
@@ -330,6 +330,19 @@ INSERT INTO j VALUES (4, 'bad'), (5, 'late');
 INSERT INTO j VALUES (6, 'lost');
 TABLE j_m ORDER BY id;
 SELECT key, sqlstate FROM migrate.rejected_row ORDER BY id;
+
+-- O7: a unique constraint that only the mirror has, and duplicates that arrive: nobody's row is lost, and it is said
+CREATE TABLE q (id int PRIMARY KEY, v text);
+CREATE TABLE q_m (id int PRIMARY KEY, v text UNIQUE);
+SELECT migrate_link('q', 'q_m') > 0;
+SELECT migrate_sync('q', 'q_m');
+INSERT INTO q VALUES (1, 'once'), (2, 'twice');
+INSERT INTO q VALUES (3, 'twice');
+INSERT INTO q VALUES (4, 'after');
+SELECT count(*) FROM q;
+TABLE q_m ORDER BY id;
+SELECT state, broken FROM migrate.link_status WHERE target = 'q_m'::regclass;
+SELECT migrate_unlink('q', 'q_m');
 
 -- O48: whatever is dropped by hand, the application goes on
 DROP TABLE j_m;

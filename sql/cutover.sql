@@ -1,4 +1,4 @@
--- Cutover and revert: what is refused in the call, and what a swap leaves behind.
+-- Cutover and revert: what is refused in the call, and what a swap leaves behind (O30, O55, R37, R38).
 SET client_min_messages = warning;
 DROP EXTENSION IF EXISTS pg_cutover CASCADE;
 CREATE EXTENSION pg_cutover;

@@ -107,5 +107,34 @@ SELECT conname, confrelid::regclass, convalidated FROM pg_constraint WHERE conre
 SELECT migrate_unlink('customer', 'customer_2025');
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE '%pg_cutover%';
 SELECT count(*) FROM migrate.link;
+
+-- O34: the old table's own triggers stay, and do not fire for what is mirrored; O15: TRUNCATE reaches it, O17: what was
+-- deleted or truncated does not come back
+CREATE TABLE event (id int PRIMARY KEY, v text);
+CREATE TABLE audit (at text, op text);
+CREATE FUNCTION audited() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO tables.audit VALUES (TG_TABLE_NAME, TG_OP);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION audited();
+CREATE TRIGGER audited_truncate AFTER TRUNCATE ON event FOR EACH STATEMENT EXECUTE FUNCTION audited();
+INSERT INTO event SELECT n, 'v' FROM generate_series(1, 5) n;
+SELECT migrate_table('event', '{ALTER COLUMN id TYPE bigint}') AS job \gset
+CALL migrate_wait(:job);
+TRUNCATE audit;
+INSERT INTO event VALUES (6, 'new');
+UPDATE event SET v = 'changed' WHERE id = 1;
+DELETE FROM event WHERE id = 2;
+SELECT * FROM audit ORDER BY op;
+SELECT * FROM event_old ORDER BY id;
+TRUNCATE event;
+INSERT INTO event VALUES (7, 'after');
+SELECT at, op, count(*) FROM audit GROUP BY 1, 2 ORDER BY 2;
+TABLE event_old;
+SELECT migrate_revert('event') AS job \gset
+CALL migrate_wait(:job);
+TABLE event;
+SELECT migrate_unlink('event', 'event_new');
 DROP SCHEMA tables CASCADE;
 RESET client_min_messages;

@@ -109,6 +109,10 @@ std::vector<Step> Explain(const catalog::LinkRow& link) {
   steps.push_back({"locks: start", "ACCESS SHARE on the source; ACCESS EXCLUSIVE on the target and "
                                    "on tables that its foreign keys reference, for a moment, with "
                                    "lock_timeout and retry"});
+  if (!link.sync_refusal)
+    steps.push_back({"locks: dual-write",
+                     "SHARE ROW EXCLUSIVE on the source, for a moment, with lock_timeout and retry: waits "
+                     "for its writers and for prepared transactions"});
   steps.push_back({"locks: copy",
                    direct ? "ACCESS SHARE on the source, no row locks; ROW EXCLUSIVE on the target; a "
                             "batch at a time"

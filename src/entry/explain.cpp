@@ -1,4 +1,5 @@
-// migrate_explain: how a backfill would be done. Changes nothing.
+// migrate_explain: how a backfill would be done, and what its swap would take along. Changes
+// nothing.
 #include <fmt/format.h>
 
 #include "copy/explain.hpp"
@@ -8,6 +9,8 @@
 #include "pg/entry.hpp"
 #include "pg/ownership.hpp"
 #include "pg/text.hpp"
+#include "swap/dependents.hpp"
+#include "swap/pair.hpp"
 
 namespace pg_cutover::entry {
 
@@ -22,6 +25,24 @@ catalog::LinkRow LinkOrDraft(Oid source, Oid target) {
   request.target = target;
   request.allow_unsyncable = true;
   return link::Draft(request);
+}
+
+// What the swap would take along, and what stands in its way.
+std::vector<copy::Step> ExplainSwap(const catalog::LinkRow& link) {
+  std::vector<copy::Step> steps;
+  if (link.id == 0 || link.dormant || !link.owner || link.sync_refusal) return steps;
+  try {
+    const swap::Pair pair = swap::LoadPair(link, std::nullopt);
+    std::vector<catalog::DeferredObject> ignored;
+    const swap::Dependents dependents = swap::FindDependents(pair, false, {}, &ignored);
+    for (const std::string& object : dependents.carried)
+      steps.push_back({"swap: carried over", object});
+    for (const swap::Refusal& refusal : dependents.refusals)
+      steps.push_back({"swap: refused", fmt::format("{}: {}", refusal.object, refusal.reason)});
+  } catch (const pg::Error& error) {
+    steps.push_back({"swap: refused", error.info().message});
+  }
+  return steps;
 }
 
 void PutRow(FunctionCallInfo call, const copy::Step& step) {
@@ -43,8 +64,10 @@ PG_CUTOVER_FUNCTION(pg_cutover_explain) {
   const Oid source = arguments.Relation(0, "source");
   const Oid target = arguments.Relation(1, "target");
   pg_cutover::pg::Section([=] { InitMaterializedSRF(fcinfo, 0); });
-  for (const pg_cutover::copy::Step& step :
-       pg_cutover::copy::Explain(entry::LinkOrDraft(source, target)))
+  const pg_cutover::catalog::LinkRow link = entry::LinkOrDraft(source, target);
+  for (const pg_cutover::copy::Step& step : pg_cutover::copy::Explain(link))
+    entry::PutRow(fcinfo, step);
+  for (const pg_cutover::copy::Step& step : entry::ExplainSwap(link))
     entry::PutRow(fcinfo, step);
   return 0;
 }

@@ -81,7 +81,7 @@ $second->quit;
 is($server->ask('SELECT count(*) FROM migrate.capture'), '1', 'it is on once');
 is($server->ask("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal"), '2', 'with one trigger of each kind');
 
-# An old snapshot, taken before T0: what it writes afterwards is mirrored.
+# O10: an old snapshot, taken before T0: what it writes afterwards is mirrored.
 $server->ask("SELECT migrate_unsync('source', 'target'); TRUNCATE target");
 my $old = $server->node->background_psql('postgres');
 $old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class');

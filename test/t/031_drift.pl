@@ -1,6 +1,6 @@
 # What the triggers of dual-write cannot see is noticed by name, in a copy that runs and after it, and outlasts its
 # being undone: a trigger disabled for a while (R11), dropped, or not fired; a partition attached or detached (R12); a
-# child table (R14); an altered source or target, rows rewritten (R43); a dropped target, which must not disturb the
+# child table (R14); an altered source or target, rows rewritten (R43, O29); a dropped target, which must not disturb the
 # application (O48). TRUNCATE and VACUUM FULL stop a copy but break nothing (R07, O15): a new copy may begin at once.
 use strict;
 use warnings;

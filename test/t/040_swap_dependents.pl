@@ -1,5 +1,5 @@
 # Views, rules and functions that read a table follow its name when another table takes it, with everything they have,
-# or are refused by name (T52): nothing is lost silently. The swap itself is played here, in the order of its
+# or are refused by name (O52): nothing is lost silently. The swap itself is played here, in the order of its
 # statements.
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 # What a swap must not lose: owner, grants, comments, row security, publications, replica identity, storage, sequences
 # and names, all by a role that is no superuser (R37 dependents_table, R38 identity_sequence, R44 logical_publication,
-# O25b sequences, O52 the catalog before and after, O53 publications, O56 both directions). The test runs the statements
+# O25 policies, O52 the catalog before and after, O53 publications, O56 both directions). The test runs the statements
 # itself, as the swap does: before, the renames, after.
 use strict;
 use warnings;

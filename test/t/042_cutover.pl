@@ -58,7 +58,7 @@ sub key_type
 
 my $widen = q{ARRAY['ALTER COLUMN id TYPE bigint']};
 
-# ---- R35, R40, O56: cutover, revert, cutover again, ... while applications write ----------------------
+# ---- R35, R40, O17, O50, O56: cutover, revert, cutover again, ... while applications write ----------------------
 make_pair('account', $widen);
 $server->ask('CREATE TABLE ledger (account bigint, amount int)');
 my $script = PostgreSQL::Test::Utils::tempdir() . '/load.sql';

@@ -62,7 +62,7 @@ sub alive
 	return $server->ask("SELECT count(*) FROM pg_stat_activity WHERE pid = $pid");
 }
 
-# ---- R36, O26: a reader holds the table -------------------------------------------------------------------
+# ---- R36, O26, O31: a reader holds the table -------------------------------------------------------------------
 make_pair('busy');
 copy('busy');
 {
@@ -146,7 +146,7 @@ copy('prepared');
 	is($server->ask('SELECT v FROM prepared WHERE id = 1'), 'p', 'and its write is there');
 }
 
-# ---- R42: two operators ---------------------------------------------------------------------------------------
+# ---- R42, O27: two operators ---------------------------------------------------------------------------------------
 make_pair('contested');
 copy('contested');
 {
