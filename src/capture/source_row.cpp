@@ -49,8 +49,10 @@ TupleTableSlot* FindForTarget(Entry* entry, ::Relation relation, const Key& key)
     index_rescan(scan, entry->source_probe, mapping.source_key_columns, nullptr, 0);
     const bool found = index_getnext_slot(scan, ForwardScanDirection, entry->source_found);
     index_endscan(scan);
-    const TransactionId other = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
-    if (!found || !TransactionIdIsValid(other)) {
+    // What the snapshot says is about the row that was found.
+    TransactionId other = InvalidTransactionId;
+    if (found) other = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
+    if (!TransactionIdIsValid(other)) {
       index_close(index, NoLock);
       return found ? entry->source_found : nullptr;
     }

@@ -26,7 +26,14 @@ CREATE TABLE parted (id int, tenant text, amount numeric CHECK (amount < 150), P
 CREATE TABLE parted_0 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 SELECT migrate_backfill('source', 'parted', sync => false, batch_size => 100) AS job \gset
-SELECT pg_sleep(6);
+CREATE PROCEDURE until_failed(job bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    WHILE (SELECT state FROM migrate.progress p WHERE p.job = until_failed.job) <> 'failed' LOOP
+        COMMIT;
+        PERFORM pg_sleep(0.1);
+    END LOOP;
+END $$;
+CALL until_failed(:job);
 ALTER TABLE parted DROP CONSTRAINT parted_amount_check;
 SELECT migrate_resume(:job);
 CALL migrate_wait(:job);
