@@ -7,6 +7,7 @@
 #include "link/expression.hpp"
 #include "link/key.hpp"
 #include "pg/call.hpp"
+#include "pg/index_probe.hpp"
 #include "pg/ownership.hpp"
 #include "pg/resource.hpp"
 #include "pg/subtransaction.hpp"
@@ -49,14 +50,8 @@ void PrepareSourceLookup(Entry* entry, ::Relation relation, const catalog::LinkR
   entry->source_index = RequireKeyIndex(relation, link.source_key);
   pg::Section([=] {
     const ::Relation index = index_open(entry->source_index, AccessShareLock);
-    for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
-      const Oid type = index->rd_opcintype[i];
-      const Oid equality =
-          get_opfamily_member(index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
-      ScanKeyEntryInitialize(&entry->source_probe[i], 0, static_cast<AttrNumber>(i + 1),
-                             BTEqualStrategyNumber, type, index->rd_indcollation[i],
-                             get_opcode(equality), Datum{0});
-    }
+    for (int i = 0; i < index->rd_index->indnkeyatts; ++i)
+      pg::ProbeFor(&entry->source_probe[i], index, i, Datum{0}, 0);
     index_close(index, NoLock);
     entry->source_found = MakeSingleTupleTableSlot(
         CreateTupleDescCopyConstr(RelationGetDescr(relation)), &TTSOpsBufferHeapTuple);

@@ -21,10 +21,6 @@ namespace pg_cutover::capture {
 
 namespace {
 
-bool StoresRows(Oid relation) {
-  return pg::Call(get_rel_relkind, relation) == RELKIND_RELATION;
-}
-
 std::string PairCall(const char* function, const catalog::LinkRow& link) {
   return fmt::format("SELECT {}({}, {})", function,
                      pg::QuoteLiteral(pg::QualifiedName(link.source)),

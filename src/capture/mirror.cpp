@@ -134,6 +134,22 @@ bool Add(Mirror* mirror, Place* place, TupleTableSlot* source_row, const Carried
   return Insert(mirror->estate, place, Image(*mirror, *place, source_row, carried));
 }
 
+// Runs `change` on the row under `key`, again where somebody changed it meanwhile: it returns false
+// then. Nothing where there is no such row.
+template <class Change>
+void ChangeFound(Mirror* mirror, const Key& key, Change&& change) {
+  Route route;
+  Place* const place = FindPlace(mirror, key, &route);
+  for (;;) {
+    CHECK_FOR_INTERRUPTS();
+    const Found found = Probe(mirror, place, key);
+    if (found == Found::kAbsent) break;
+    if (found == Found::kPresent && change(place)) break;
+  }
+  ExecClearTuple(place->found);
+  LeavePlace(&route);
+}
+
 }  // namespace
 
 void KeyOf(const Mirror& mirror, TupleTableSlot* source_row, Key* key) {
@@ -147,8 +163,9 @@ void KeyOf(const Mirror& mirror, TupleTableSlot* source_row, Key* key) {
 bool SameKey(Mirror* mirror, const Key& a, const Key& b) {
   for (int i = 0; i < mirror->mapping->key_columns; ++i) {
     if (a.nulls[i] || b.nulls[i]) return false;
-    if (!DatumGetBool(FunctionCall2Coll(&mirror->key_equal[i], mirror->key_collations[i],
-                                        a.values[i], b.values[i])))
+    ScanKeyData* const probe = &mirror->plain.probe[i];
+    if (!DatumGetBool(
+            FunctionCall2Coll(&probe->sk_func, probe->sk_collation, a.values[i], b.values[i])))
       return false;
   }
   return true;
@@ -175,36 +192,19 @@ void SetRow(Mirror* mirror, const Key& key, TupleTableSlot* source_row, Expect e
 }
 
 void SetColumns(Mirror* mirror, const Key& key, TupleTableSlot* source_row) {
-  Route route;
-  Place* const place = FindPlace(mirror, key, &route);
-  for (;;) {
-    CHECK_FOR_INTERRUPTS();
-    const Found found = Probe(mirror, place, key);
-    if (found == Found::kAbsent) break;
-    if (found == Found::kInProgress) continue;
+  ChangeFound(mirror, key, [&](Place* place) {
     TupleTableSlot* const row = source_row == nullptr
                                     ? DefaultImage(mirror, *place, key)
                                     : Image(*mirror, *place, source_row, Carried{});
-    if (!KeepFrom(*mirror, *place, Unchanged{}, row)) break;
-    if (UpdateFound(mirror->estate, place, row)) break;
-  }
-  ExecClearTuple(place->found);
-  LeavePlace(&route);
+    return !KeepFrom(*mirror, *place, Unchanged{}, row) || UpdateFound(mirror->estate, place, row);
+  });
 }
 
 void SetNone(Mirror* mirror, const Key& key, Carried* carried) {
-  Route route;
-  Place* const place = FindPlace(mirror, key, &route);
-  for (;;) {
-    CHECK_FOR_INTERRUPTS();
-    const Found found = Probe(mirror, place, key);
-    if (found == Found::kAbsent) break;
-    if (found == Found::kInProgress) continue;
+  ChangeFound(mirror, key, [&](Place* place) {
     if (carried != nullptr && mirror->mapping->partial) CarryFrom(*mirror, *place, carried);
-    if (DeleteFound(place)) break;
-  }
-  ExecClearTuple(place->found);
-  LeavePlace(&route);
+    return DeleteFound(place);
+  });
 }
 
 }  // namespace pg_cutover::capture

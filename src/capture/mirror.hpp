@@ -58,8 +58,6 @@ struct Mirror {
   TupleTableSlot* defaults;     // of every column, for links that fill some of them
   ExprState** column_defaults;  // by attribute; nullptr: NULL
   TupleTableSlot* routed;  // holds a key for routing
-  FmgrInfo key_equal[INDEX_MAX_KEYS];
-  Oid key_collations[INDEX_MAX_KEYS];
   Place plain;   // unpartitioned targets; its relations are open between Open and Close
   Oid* indexes;  // their OIDs
   LocalTransactionId locked_in;  // the transaction that holds the locks

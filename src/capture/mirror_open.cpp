@@ -17,16 +17,6 @@ TupleTableSlot* MakeSlot(TupleDesc type, const TupleTableSlotOps* operations) {
   return MakeSingleTupleTableSlot(type, operations);
 }
 
-void PrepareEquality(Mirror* mirror, ::Relation key_index) {
-  for (int i = 0; i < key_index->rd_index->indnkeyatts; ++i) {
-    const Oid type = key_index->rd_opcintype[i];
-    const Oid equality =
-        get_opfamily_member(key_index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
-    fmgr_info(get_opcode(equality), &mirror->key_equal[i]);
-    mirror->key_collations[i] = key_index->rd_indcollation[i];
-  }
-}
-
 // What ExecInitResultRelation and ExecOpenIndices do, without keeping anything open.
 void PreparePlainPlace(Mirror* mirror, ::Relation table, Oid key_index) {
   MakeRangeTable(mirror->estate, mirror->target);
@@ -46,10 +36,7 @@ void PreparePlainPlace(Mirror* mirror, ::Relation table, Oid key_index) {
     mirror->indexes[i] = list_nth_oid(indexes, i);
     const ::Relation index = index_open(mirror->indexes[i], RowExclusiveLock);
     place->table->ri_IndexRelationInfo[i] = BuildIndexInfo(index);
-    if (mirror->indexes[i] == key_index) {
-      place->key_index = i;
-      PreparePlace(place, index, mirror->mapping->key_columns);
-    }
+    if (mirror->indexes[i] == key_index) place->key_index = i;
     index_close(index, NoLock);
   }
   place->found = MakeSlot(mirror->row_type, &TTSOpsBufferHeapTuple);
@@ -83,7 +70,7 @@ Mirror* Create(EState* estate, ::Relation table, const link::CompiledMapping* ma
     mirror->routed = MakeSlot(mirror->row_type, &TTSOpsVirtual);
     mirror->locked_in = InvalidLocalTransactionId;
     const ::Relation index = index_open(key_index, AccessShareLock);
-    PrepareEquality(mirror, index);
+    PrepareProbe(mirror, index);
     index_close(index, NoLock);
     if (mirror->partitioned) {
       mirror->indexes = static_cast<Oid*>(palloc(sizeof(Oid)));

@@ -2,6 +2,7 @@
 #include "capture/place.hpp"
 
 #include "pg/call.hpp"
+#include "pg/index_probe.hpp"
 
 namespace pg_cutover::capture {
 
@@ -66,15 +67,9 @@ void SeeOwnRows(const Place& place) {
 
 }  // namespace
 
-void PreparePlace(Place* place, ::Relation key_index, int key_columns) {
-  for (int i = 0; i < key_columns; ++i) {
-    const Oid type = key_index->rd_opcintype[i];
-    const Oid equality =
-        get_opfamily_member(key_index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
-    ScanKeyEntryInitialize(&place->probe[i], 0, static_cast<AttrNumber>(i + 1),
-                           BTEqualStrategyNumber, type, key_index->rd_indcollation[i],
-                           get_opcode(equality), Datum{0});
-  }
+void PrepareProbe(Mirror* mirror, ::Relation key_index) {
+  for (int i = 0; i < mirror->mapping->key_columns; ++i)
+    pg::ProbeFor(&mirror->plain.probe[i], key_index, i, Datum{0}, 0);
 }
 
 void MakeRangeTable(EState* estate, Oid target) {
@@ -116,7 +111,8 @@ Place* FindPlace(Mirror* mirror, const Key& key, Route* route) {
   ExecClearTuple(routed);
   place->key_index = FindKeyIndex(place->table, mirror->indexes[0]);
   place->implied = list_make1_oid(RelationGetRelid(KeyIndex(*place)));
-  PreparePlace(place, KeyIndex(*place), mirror->mapping->key_columns);
+  // A partition's index has the columns and operators of its parent's.
+  memcpy(place->probe, mirror->plain.probe, sizeof(place->probe));
   const TupleConversionMap* const map = pg::compat::RootToChildMap(place->table, route->estate);
   place->found = table_slot_create(place->table->ri_RelationDesc, nullptr);
   if (map != nullptr) {

@@ -25,8 +25,8 @@ void MakeRangeTable(EState* estate, Oid target);
 Place* FindPlace(Mirror* mirror, const Key& key, Route* route);
 void LeavePlace(Route* route);
 
-// Prepares what the plain place of a mirror needs but the open relations.
-void PreparePlace(Place* place, ::Relation key_index, int key_columns);
+// How rows are looked up by their key, in every place of the target.
+void PrepareProbe(Mirror* mirror, ::Relation key_index);
 
 // The root's attribute that is this attribute of the place.
 inline AttrNumber RootColumn(const Place& place, AttrNumber column) {

@@ -6,6 +6,7 @@
 
 #include "capture/reject.hpp"
 #include "capture/source_row.hpp"
+#include "capture/tables.hpp"
 #include "capture/trigger.hpp"
 #include "link/expression.hpp"
 #include "pg/call.hpp"
@@ -15,17 +16,6 @@
 namespace pg_cutover::capture {
 
 namespace {
-
-std::vector<Oid> TablesOf(Oid source) {
-  const List* const members =
-      pg::Section([=] { return find_all_inheritors(source, AccessShareLock, nullptr); });
-  std::vector<Oid> tables;
-  for (int i = 0; i < list_length(members); ++i) {
-    const Oid member = list_nth_oid(members, i);
-    if (pg::Call(get_rel_relkind, member) == RELKIND_RELATION) tables.push_back(member);
-  }
-  return tables;
-}
 
 enum class Outcome { kNotThere, kFits, kRejected };
 
@@ -76,12 +66,13 @@ Outcome Retry(int64_t link, Oid table, const std::vector<std::string>& key) {
 }  // namespace
 
 int64_t RetryRejected(int64_t link) {
-  const std::vector<Oid> tables = TablesOf(catalog::LoadLink(link).source);
+  const std::vector<Oid> members = TreeOf(catalog::LoadLink(link).source);
   int64_t rejected = 0;
   for (const catalog::RejectedRow& row :
        catalog::RejectedRows(link, std::numeric_limits<int64_t>::max())) {
     Outcome outcome = Outcome::kNotThere;
-    for (const Oid table : tables) {
+    for (const Oid table : members) {
+      if (!StoresRows(table)) continue;
       outcome = Retry(link, table, row.key);
       if (outcome != Outcome::kNotThere) break;
     }

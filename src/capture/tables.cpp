@@ -48,6 +48,10 @@ bool Exists(Oid relation) {
   return pg::Call(get_rel_relkind, relation) != '\0';
 }
 
+bool StoresRows(Oid relation) {
+  return pg::Call(get_rel_relkind, relation) == RELKIND_RELATION;
+}
+
 std::string NameOf(Oid relation) {
   return Exists(relation) ? pg::QualifiedName(relation)
                           : fmt::format("a table that was dropped (OID {})", relation);

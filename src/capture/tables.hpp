@@ -17,6 +17,8 @@ namespace pg_cutover::capture {
 // Empty where it is gone.
 std::vector<Oid> TreeOf(Oid table);
 bool Exists(Oid relation);
+// Not a parent of partitions.
+bool StoresRows(Oid relation);
 // "schema.table", or what is left to say of a table that is gone.
 std::string NameOf(Oid relation);
 

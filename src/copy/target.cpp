@@ -6,6 +6,7 @@
 #include "copy/plan.hpp"
 #include "copy/target.hpp"
 #include "pg/call.hpp"
+#include "pg/index_probe.hpp"
 #include "pg/heap_extension.hpp"
 #include "pg/text.hpp"
 
@@ -55,12 +56,8 @@ Oid CommittedDuplicate(EState* estate, ResultRelInfo* table, TupleTableSlot* row
     const int keys = index->rd_index->indnkeyatts;
     ScanKeyData probe[INDEX_MAX_KEYS];
     for (int column = 0; column < keys; ++column) {
-      const Oid type = index->rd_opcintype[column];
-      const Oid equality =
-          get_opfamily_member(index->rd_opfamily[column], type, type, BTEqualStrategyNumber);
-      ScanKeyEntryInitialize(&probe[column], nulls[column] ? SK_ISNULL | SK_SEARCHNULL : 0,
-                             static_cast<AttrNumber>(column + 1), BTEqualStrategyNumber, type,
-                             index->rd_indcollation[column], get_opcode(equality), values[column]);
+      pg::ProbeFor(&probe[column], index, column, values[column],
+                   nulls[column] ? SK_ISNULL | SK_SEARCHNULL : 0);
     }
     SnapshotData dirty;
     InitDirtySnapshot(dirty);
@@ -272,15 +269,9 @@ Target::Found Target::Probe(TupleTableSlot* row, const AttrNumber* key, int key_
           leaf->from_root == nullptr ? in_leaf : leaf->from_root->attrMap->attnums[in_leaf - 1];
       for (int k = 0; k < key_columns; ++k)
         matched += key[k] == in_root ? 1 : 0;
-      const Oid operator_class_type = index->rd_opcintype[column];
-      const Oid equality = get_opfamily_member(index->rd_opfamily[column], operator_class_type,
-                                               operator_class_type, BTEqualStrategyNumber);
       bool null = false;
       const Datum value = slot_getattr(leaf_row, in_leaf, &null);
-      ScanKeyEntryInitialize(&scan_keys[column], null ? SK_ISNULL : 0,
-                             static_cast<AttrNumber>(column + 1), BTEqualStrategyNumber,
-                             operator_class_type, index->rd_indcollation[column],
-                             get_opcode(equality), value);
+      pg::ProbeFor(&scan_keys[column], index, column, value, null ? SK_ISNULL : 0);
     }
     if (matched != key_columns) continue;
     SnapshotData dirty;
