@@ -26,6 +26,7 @@ class Worker {
 
   // Returns the job to go on with, if any.
   std::optional<int64_t> Run() {
+    pg::DebugPoint("job_launched");
     if (!Lock()) return std::nullopt;
     WithFailureReported([&] {
       pg::DebugPoint("job_connected");

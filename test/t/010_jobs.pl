@@ -172,8 +172,10 @@ is($jobs->ask('SELECT migrate_recover()'), 0, 'and recovery respects');
 is($jobs->job($id, 'state, throttled_by'), 'queued|pg_cutover.start_jobs is off', 'the reason is shown');
 $jobs->ask('LOAD \'pg_cutover\'; ALTER SYSTEM RESET pg_cutover.start_jobs; SELECT pg_reload_conf()');
 $jobs->until_true("LOAD 'pg_cutover'; SELECT current_setting('pg_cutover.start_jobs') = 'on'", 'the kill switch is off again');
-# Several are launched before the first has come up.
+# Several are launched before the first has taken the job.
+my $gate = $jobs->gate('job_launched');
 cmp_ok($jobs->ask('SELECT sum(migrate_recover()) FROM generate_series(1, 4)'), '>', 1, 'more than one worker is launched');
+$gate->quit;
 my $most = 0;
 for (1 .. 20)
 {
