@@ -78,6 +78,22 @@ CALL migrate_wait(:job);
 INSERT INTO plan VALUES (2, 250);
 SELECT * FROM plan_old ORDER BY id;
 
+-- Dual-write back was ended: the error says how it begins again, and what that costs.
+CREATE TABLE trip (id int PRIMARY KEY, note text, legacy text DEFAULT 'by default');
+INSERT INTO trip VALUES (1, 'before', 'of its own');
+SELECT migrate_table('trip', ARRAY['ALTER COLUMN id TYPE bigint', 'DROP COLUMN legacy']) AS job \gset
+CALL migrate_wait(:job);
+SELECT migrate_unsync('trip', 'trip_old');
+INSERT INTO trip VALUES (2, 'missed');
+SELECT migrate_revert('trip');
+TRUNCATE trip_old;
+SELECT migrate_revert('trip');
+SELECT migrate_backfill('trip', 'trip_old', sync => true) AS job \gset
+CALL migrate_wait(:job);
+SELECT migrate_revert('trip') AS job \gset
+CALL migrate_wait(:job);
+SELECT * FROM trip ORDER BY id;
+
 -- A foreign key that nothing in the new table could satisfy is refused by name.
 CREATE TABLE tag (id int PRIMARY KEY, code text UNIQUE);
 CREATE TABLE tagged (code text CONSTRAINT tagged_code REFERENCES tag (code));
@@ -87,5 +103,5 @@ CALL migrate_wait(:job);
 SELECT migrate_cutover('tag', 'tag_new');
 
 DROP VIEW foreign_keys;
-DROP TABLE tagged, tag, tag_new, plan, plan_old, item, part, orders, orders_2025, customer CASCADE;
+DROP TABLE trip, trip_new, tagged, tag, tag_new, plan, plan_old, item, part, orders, orders_2025, customer CASCADE;
 DROP EXTENSION pg_cutover CASCADE;

@@ -91,6 +91,27 @@ SELECT stored('s', 'd', '{"name": "lower(name)", "cents": "id + 1", "region": "i
 SELECT stored('s', 'd', '{"name": "pg_catalog.lower(name)", "cents": "id OPERATOR(pg_catalog.+) 1"}');
 SET search_path = mapping, public;
 
+-- So does what a function in language SQL names in its body, or it is refused: a job would not find it. Where it is
+-- called by another one it is found if that is inlined; in other languages, if it is computed when the link is planned.
+CREATE FUNCTION initial(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left(t, 1)';
+CREATE FUNCTION unqualified(t text) RETURNS text LANGUAGE sql STABLE AS 'SELECT initial(t)';
+CREATE FUNCTION not_inlined(t text) RETURNS text LANGUAGE sql STABLE STRICT AS 'SELECT initial(coalesce(t, ''x''))';
+CREATE FUNCTION indirect(t text) RETURNS text LANGUAGE sql STABLE AS 'SELECT mapping.unqualified(t)';
+CREATE FUNCTION polymorphic(t anyelement) RETURNS text LANGUAGE sql STABLE AS 'SELECT initial(t::text)';
+CREATE FUNCTION computed(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN initial(t); END';
+CREATE FUNCTION of_a_table(t text) RETURNS text LANGUAGE sql STABLE AS 'SELECT name FROM s WHERE name = t';
+CREATE FUNCTION its_own_path(t text) RETURNS text LANGUAGE sql STABLE SET search_path FROM CURRENT AS 'SELECT initial(t)';
+CREATE FUNCTION standard(t text) RETURNS text LANGUAGE sql STABLE RETURN initial(t);
+CREATE FUNCTION qualified(t text) RETURNS text LANGUAGE sql STABLE AS 'SELECT mapping.initial(t)';
+SELECT stored('s', 'd', '{"name": "unqualified(name)"}');
+SELECT stored('s', 'd', '{"name": "upper(not_inlined(name))"}');
+SELECT stored('s', 'd', '{"name": "indirect(name)"}');
+SELECT stored('s', 'd', '{"name": "polymorphic(name)"}');
+SELECT stored('s', 'd', '{"name": "computed(''c'') || name"}');
+SELECT stored('s', 'd', '{"name": "(SELECT of_a_table(name))"}');
+SELECT stored('s', 'd', filter => 'unqualified(name) = ''a''');
+SELECT stored('s', 'd', '{"name": "its_own_path(name) || standard(name) || qualified(name)"}');
+
 -- Keys: the primary key, a unique index when it is asked for or when the primary key has no source.
 CREATE TABLE keys_s (a int NOT NULL, b text NOT NULL, c uuid NOT NULL, n numeric NOT NULL, PRIMARY KEY (b, a), UNIQUE (c));
 CREATE TABLE keys_d (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a bigint NOT NULL, b text NOT NULL, c text NOT NULL,
@@ -101,9 +122,13 @@ SELECT stored('keys_s', 'keys_d');
 SELECT stored('keys_s', 'keys_d', key => '{c}');
 SELECT stored('keys_s', 'keys_d', key => '{c,b,a}');
 -- Not known to keep different keys different: accepted, and said.
+CREATE TABLE key_trim_s (b text PRIMARY KEY);
+CREATE TABLE key_trim (b text PRIMARY KEY);
 SELECT stored('keys_s', 'keys_d', key => '{n}');
 SELECT stored('keys_s', 'keys_d', '{"c": "left(c::text, 8)"}', key => '{c}');
 SELECT stored('keys_s', 'keys_d', '{"c": "lower(b)"}', key => '{c}');
+-- nor is syntax of its own a conversion, though it has one argument and keeps the type
+SELECT stored('key_trim_s', 'key_trim', '{"b": "trim(b)"}');
 CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE key_text (b varchar(20) PRIMARY KEY);
 CREATE TABLE key_longer (b varchar(30) PRIMARY KEY);

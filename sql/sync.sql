@@ -37,6 +37,10 @@ TABLE odd_v2 ORDER BY id;
 
 -- Again: nothing changes, the boundary least of all.
 SELECT boundary, installed_at FROM migrate.capture \gset
+SELECT migrate_sync('"Odd ""name"""', 'odd_v2');
+SELECT count(*) FROM migrate.capture WHERE boundary = :'boundary' AND installed_at = :'installed_at' AND policy = 'suspend';
+
+-- With another on_reject it is refused, and goes on as it was.
 SELECT migrate_sync('"Odd ""name"""', 'odd_v2', 'fail');
 SELECT count(*) FROM migrate.capture WHERE boundary = :'boundary' AND installed_at = :'installed_at' AND policy = 'suspend';
 

@@ -108,6 +108,21 @@ SELECT migrate_unlink('customer', 'customer_2025');
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE '%pg_cutover%';
 SELECT count(*) FROM migrate.link;
 
+-- Names that a type has are taken, since a table's row type is called like the table.
+CREATE TABLE label (id int PRIMARY KEY);
+CREATE TYPE label_new AS ENUM ('a');
+CREATE DOMAIN label_old AS text;
+SELECT migrate_table('label', '{ALTER COLUMN id TYPE bigint}') AS job \gset
+CALL migrate_wait(:job);
+SELECT live, mirror, mirror_name FROM migrate.swap WHERE live = 'label'::regclass;
+-- today and tomorrow: midnight may come before the next statement
+DO $$ BEGIN
+    EXECUTE format('CREATE TYPE label_archived_%s AS (x int)', to_char(now(), 'YYYYMMDD'));
+    EXECUTE format('CREATE TYPE label_archived_%s AS (x int)', to_char(now() + interval '1 day', 'YYYYMMDD'));
+END $$;
+SELECT migrate_retire('label_old2');
+SELECT regexp_replace(relname, '\d{8}', 'DATE') AS name FROM pg_class WHERE relname LIKE 'label_archived%' AND relkind = 'r';
+
 -- O34: the old table's own triggers stay, and do not fire for what is mirrored; O15: TRUNCATE reaches it, O17: what was
 -- deleted or truncated does not come back
 CREATE TABLE event (id int PRIMARY KEY, v text);

@@ -3,11 +3,10 @@
 // T0 of the protocol is one transaction:
 //   1. lock the source and every leaf SHARE ROW EXCLUSIVE: no writer is in the middle of anything
 //   2. create the triggers: one for rows (on a partitioned source PostgreSQL clones it to every
-//   leaf),
-//      one for TRUNCATE on every table that stores rows; all ENABLE ALWAYS
+//      leaf), one for TRUNCATE on every table that stores rows; all ENABLE ALWAYS
 //   3. now, with the lock held, read the next transaction id, X0: whoever has this id or a later
-//   one
-//      writes with the trigger in place
+//      one writes with the trigger in place
+//
 // X0 read before the lock would let a writer slip in between that the trigger never saw.
 #pragma once
 
@@ -29,19 +28,20 @@ std::string TruncateTriggerName(int64_t link);
 inline constexpr const char* kGuardName = "!pg_cutover_guard";
 
 // Installs T0 in the current transaction; the caller commits soon. Returns X0. Where dual-write is
-// on already and intact, changes nothing and returns its X0.
+// on already and intact, changes nothing, its policy least of all, and returns its X0.
 //
 // Locks: ShareRowExclusiveLock on the source and all its leaves, waited for as lock_timeout allows;
-// on the target ShareUpdateExclusiveLock, or ShareRowExclusiveLock where it gets a guard or the link
-// fills columns of another link's rows (whose writers must not be in the middle of anything either).
+// on the target ShareUpdateExclusiveLock, or ShareRowExclusiveLock where it gets a guard or the
+// link fills columns of another link's rows (whose writers must not be in the middle of anything
+// either).
+//
 // Raises
 //   wrong_object_type                link.sync_refusal says why this pair cannot be kept in step
 //   feature_not_supported            keys that may collide, subqueries in the mapping, an exclusion
 //                                    constraint, foreign key or user trigger on the target
 //   object_not_in_prerequisite_state the target has rows that no other link into it accounts for;
-//   the
-//                                    link is dormant; an earlier dual-write is broken (its HINT
-//                                    says how to begin again)
+//                                    the link is dormant; an earlier dual-write is broken (its
+//                                    HINT says how to begin again)
 uint64_t Install(const catalog::LinkRow& link, catalog::RejectPolicy policy);
 
 // The same for a mirror that is complete from the first moment: both tables are locked

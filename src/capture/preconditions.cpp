@@ -54,29 +54,6 @@ SELECT 6, format('target %s has rule "%s"', r.ev_class::regclass, r.rulename)
  ORDER BY 1, 2
 )sql";
 
-// A raw scan: planning a query would compute constants in index expressions, which is code of the
-// table's owner, and this may be called with anybody's rights.
-bool HasRows(Oid relation) {
-  return pg::Section([=] {
-    List* const members = find_all_inheritors(relation, AccessShareLock, nullptr);
-    ListCell* cell = nullptr;
-    foreach (cell, members) {
-      if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_RELATION) continue;
-      const ::Relation table = table_open(lfirst_oid(cell), AccessShareLock);
-      const ::Snapshot now = RegisterSnapshot(GetLatestSnapshot());
-      const TableScanDesc scan = table_beginscan(table, now, 0, nullptr);
-      TupleTableSlot* const row = table_slot_create(table, nullptr);
-      const bool found = table_scan_getnextslot(scan, ForwardScanDirection, row);
-      ExecDropSingleTupleTableSlot(row);
-      table_endscan(scan);
-      UnregisterSnapshot(now);
-      table_close(table, NoLock);
-      if (found) return true;
-    }
-    return false;
-  });
-}
-
 // Values are equal by the one where they are by the other.
 bool Alike(Oid a, Oid b) {
   return a == b || pg::Section([=] {
@@ -253,6 +230,29 @@ void RequireOwnerComplete(const catalog::LinkRow& link) {
 }
 
 }  // namespace
+
+// A raw scan: planning a query would compute constants in index expressions, which is code of the
+// table's owner, and this may be called with anybody's rights.
+bool HasRows(Oid relation) {
+  return pg::Section([=] {
+    List* const members = find_all_inheritors(relation, AccessShareLock, nullptr);
+    ListCell* cell = nullptr;
+    foreach (cell, members) {
+      if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_RELATION) continue;
+      const ::Relation table = table_open(lfirst_oid(cell), AccessShareLock);
+      const ::Snapshot now = RegisterSnapshot(GetLatestSnapshot());
+      const TableScanDesc scan = table_beginscan(table, now, 0, nullptr);
+      TupleTableSlot* const row = table_slot_create(table, nullptr);
+      const bool found = table_scan_getnextslot(scan, ForwardScanDirection, row);
+      ExecDropSingleTupleTableSlot(row);
+      table_endscan(scan);
+      UnregisterSnapshot(now);
+      table_close(table, NoLock);
+      if (found) return true;
+    }
+    return false;
+  });
+}
 
 void RequireNoneFillsColumns(const catalog::LinkRow& link) {
   if (!link.owner) return;

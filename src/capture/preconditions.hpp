@@ -11,6 +11,10 @@ enum class Moment {
   kNow,
 };
 
+// Whether the table, or anything below it, has a row that is committed at this moment, whatever the
+// snapshot of the transaction. Keeps AccessShareLock on what it reads.
+bool HasRows(Oid relation);
+
 // Raises what Install (install.hpp) raises, except for the state of an earlier dual-write. Takes no
 // lock that anybody would wait for.
 void RequireCapturable(const catalog::LinkRow& link, Moment moment);
@@ -20,8 +24,8 @@ void RequireCapturable(const catalog::LinkRow& link, Moment moment);
 // stay empty. Nothing for a link that is partial itself.
 void RequireNoneFillsColumns(const catalog::LinkRow& link);
 
-// The target has no rows but those that other links account for. Asked before the locks and once more
-// under them.
+// The target has no rows but those that other links account for. Asked before the locks and once
+// more under them.
 void RequireEmpty(const catalog::LinkRow& link);
 
 }  // namespace pg_cutover::capture

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "capture/tables.hpp"
-#include "catalog/scope.hpp"
 #include "link/fingerprint.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
@@ -157,34 +156,6 @@ void LockSpan::LockTree(Oid table, LOCKMODE mode) {
   Lock(table, mode);
   for (const Oid member : TreeOf(table))
     if (member != table) Lock(member, mode);
-}
-
-std::string Blockers(const std::vector<Oid>& tables, LOCKMODE mode) {
-  std::vector<std::string> oids;
-  for (const Oid table : tables)
-    oids.push_back(std::to_string(table));
-  // AccessExclusiveLock conflicts with every mode; ours for installing with all but the two
-  // weakest.
-  const bool all = mode == AccessExclusiveLock;
-  catalog::Scope scope;
-  const pg::Rows rows = scope.Query(
-      "SELECT string_agg(DISTINCT CASE WHEN l.pid IS NOT NULL THEN "
-      "format('process %s%s (%s on %s)', l.pid, "
-      "CASE WHEN a.backend_type = 'autovacuum worker' THEN ', autovacuum' ELSE '' END, l.mode, "
-      "l.relation::regclass) "
-      "ELSE format('prepared transaction \"%s\" (%s on %s)', p.gid, l.mode, l.relation::regclass) "
-      "END, ', ') "
-      "FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid "
-      // A prepared transaction is known by the lock on its own id.
-      "LEFT JOIN pg_locks x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' "
-      "AND x.virtualtransaction = l.virtualtransaction "
-      "LEFT JOIN pg_prepared_xacts p ON p.transaction = x.transactionid "
-      "WHERE l.locktype = 'relation' AND l.granted AND l.relation = ANY ($1::oid[]) "
-      "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-      "AND l.pid IS DISTINCT FROM pg_backend_pid() "
-      "AND ($2 OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))",
-      {pg::Argument::TextArray(oids), pg::Argument::Bool(all)});
-  return rows.Text(0, 1).value_or("");
 }
 
 }  // namespace pg_cutover::capture

@@ -59,8 +59,4 @@ class LockSpan {
   const TimestampTz start_;
 };
 
-// Who keeps others from a lock on these tables: "process 4711 (RowExclusiveLock on s.t), prepared
-// transaction \"gid\" ..."; empty where nobody does.
-std::string Blockers(const std::vector<Oid>& tables, LOCKMODE mode);
-
 }  // namespace pg_cutover::capture

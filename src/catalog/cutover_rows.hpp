@@ -24,9 +24,8 @@ int64_t CountDeferredRowsOf(int64_t link);
 // A foreign key that was built for this link and has been taken off its target again.
 void ForgetDeferredForeignKey(int64_t link, const std::string& name);
 
-// Links other than `except` that are kept in step and touch the relation on either side, as
-// "public.a
-// -> public.b".
+// Links other than `except` that are kept in step and touch the relation on either side, each as
+// "public.a -> public.b".
 std::vector<std::string> OtherSyncedLinks(Oid relation, int64_t except);
 
 }  // namespace pg_cutover::catalog

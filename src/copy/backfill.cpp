@@ -11,6 +11,7 @@
 #include "copy/method.hpp"
 #include "copy/plan.hpp"
 #include "copy/sql_copy.hpp"
+#include "job/lock_holders.hpp"
 #include "link/deferred.hpp"
 #include "pg/call.hpp"
 #include "pg/debug_point.hpp"
@@ -57,11 +58,12 @@ void Extend(const catalog::JobRow& job, const catalog::LinkRow& link, bool direc
 pg::Error Named(job::Session& session, const pg::Error& error) {
   // Not a step, which would count as a success and end the back-off.
   const std::string blockers = session.InBatch([&] {
-    return capture::Blockers(capture::TreeOf(session.row().source), ShareRowExclusiveLock);
+    return job::Describe(
+        job::LockHolders(capture::TreeOf(session.row().source), ShareRowExclusiveLock));
   });
   if (blockers.empty()) return error;
   pg::ErrorInfo info = error.info();
-  info.message = fmt::format("the source is in use by {}", blockers);
+  info.message = fmt::format("the source is in use: {}", blockers);
   return pg::Error(std::move(info));
 }
 
@@ -70,11 +72,12 @@ void RequireLockable(const catalog::LinkRow& link) {
   if (pg::Section([&] { return pg_class_aclcheck(link.source, GetUserId(), ACL_UPDATE); }) ==
       ACLCHECK_OK)
     return;
-  pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
-            fmt::format("role \"{}\" may not lock rows of {}", pg::RoleName(GetUserId()),
-                        pg::QualifiedName(link.source)),
-            "With dual-write, the sql method copies rows FOR SHARE, which needs the UPDATE privilege.",
-            "Grant it, then resume the job with migrate_resume.");
+  pg::Raise(
+      ERRCODE_INSUFFICIENT_PRIVILEGE,
+      fmt::format("role \"{}\" may not lock rows of {}", pg::RoleName(GetUserId()),
+                  pg::QualifiedName(link.source)),
+      "With dual-write, the sql method copies rows FOR SHARE, which needs the UPDATE privilege.",
+      "Grant it, then resume the job with migrate_resume.");
 }
 
 void Start(job::Session& session) {
@@ -82,8 +85,7 @@ void Start(job::Session& session) {
     const catalog::JobRow& job = session.row();
     const catalog::LinkRow link = LinkOf(job);
     // Where writers already mirror into the target, they would queue behind a strong lock.
-    const bool mirrored =
-        !link.owner || (job.sync && catalog::FindCapture(link.id).has_value());
+    const bool mirrored = !link.owner || (job.sync && catalog::FindCapture(link.id).has_value());
     // Else nothing may come into the target between the look and the removal of its indexes.
     pg::Section([&] {
       LockRelationOid(link.source, AccessShareLock);

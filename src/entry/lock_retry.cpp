@@ -5,6 +5,7 @@
 
 #include "capture/tables.hpp"
 #include "entry/lock_retry.hpp"
+#include "job/lock_holders.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
 #include "pg/subtransaction.hpp"
@@ -54,7 +55,7 @@ void WithLockRetry(Oid root, LOCKMODE mode, const std::function<void()>& body) {
     if (backoff.attempts() >= kAttempts) break;
     Pause(pause);
   }
-  const std::string blockers = capture::Blockers(capture::TreeOf(root), mode);
+  const std::string blockers = job::Describe(job::LockHolders(capture::TreeOf(root), mode));
   pg::Raise(
       ERRCODE_LOCK_NOT_AVAILABLE,
       fmt::format("could not lock {} in {} attempts", capture::NameOf(root), kAttempts),

@@ -50,11 +50,32 @@ catalog::LinkRow LinkToSync(Oid source, Oid target) {
   return *link;
 }
 
+// What was rejected so far was dealt with by the policy that it has: writers and the job count on
+// one for the whole life of a dual-write.
+[[noreturn]] void RaiseOtherPolicy(Oid source, Oid target, catalog::RejectPolicy has,
+                                   catalog::RejectPolicy asked) {
+  const std::string target_name = pg::QualifiedName(target);
+  const std::string pair = fmt::format("{}, {}", pg::QuoteLiteral(pg::QualifiedName(source)),
+                                       pg::QuoteLiteral(target_name));
+  pg::Raise(
+      ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+      fmt::format("dual-write from {} to {} is on already, with another on_reject",
+                  pg::QualifiedName(source), target_name),
+      fmt::format("It is {}, not {}.", catalog::RejectPolicyName(has),
+                  catalog::RejectPolicyName(asked)),
+      fmt::format(
+          "It goes on as it is. To change it, copy anew: SELECT migrate_unsync({0}); TRUNCATE "
+          "{1}; SELECT migrate_sync({0}, on_reject => '{2}'); SELECT migrate_backfill({0}).",
+          pair, target_name, catalog::RejectPolicyName(asked)));
+}
+
 void Sync(Oid source, Oid target, catalog::RejectPolicy policy) {
   const catalog::LinkRow link = LinkToSync(source, target);
-  const bool was_on = catalog::FindCapture(link.id).has_value();
+  const std::optional<catalog::CaptureRow> before = catalog::FindCapture(link.id);
+  // One that is broken has to begin anew in any case, which Install says.
   WithLockRetry(source, ShareRowExclusiveLock, [&] { (void)capture::Install(link, policy); });
-  if (was_on)
+  if (before && before->policy != policy) RaiseOtherPolicy(source, target, before->policy, policy);
+  if (before)
     pg::Notice(fmt::format("dual-write from {} to {} is on already, and intact",
                            pg::QualifiedName(source), pg::QualifiedName(target)));
 }

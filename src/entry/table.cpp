@@ -5,8 +5,6 @@
 // whose phases are those of the two.
 #include <fmt/format.h>
 
-#include "core/names.hpp"
-
 #include "capture/preconditions.hpp"
 #include "catalog/cutover_rows.hpp"
 #include "copy/backfill.hpp"
@@ -17,6 +15,7 @@
 #include "job/create.hpp"
 #include "job/session.hpp"
 #include "link/shadow.hpp"
+#include "link/table_name.hpp"
 #include "pg/call.hpp"
 #include "pg/entry.hpp"
 #include "pg/ownership.hpp"
@@ -27,11 +26,6 @@
 namespace pg_cutover::entry {
 
 namespace {
-
-bool IsTaken(Oid schema, const std::string& name) {
-  const char* const text = name.c_str();
-  return OidIsValid(pg::Section([=] { return get_relname_relid(text, schema); }));
-}
 
 // The swap would find out when everything has been copied.
 void RequireAlone(Oid relation) {
@@ -46,10 +40,7 @@ void RequireAlone(Oid relation) {
 // Qualified and quoted, as migrate_shadow takes it.
 std::string ShadowName(Oid relation) {
   const Oid schema = pg::Call(get_rel_namespace, relation);
-  const std::string base = pg::RelationName(relation);
-  std::string name = core::BoundedName(base, "_new");
-  for (int number = 2; IsTaken(schema, name); ++number)
-    name = core::BoundedName(base, fmt::format("_new{}", number));
+  const std::string name = link::FreeTableName(schema, pg::RelationName(relation), "_new");
   const std::string qualifier =
       pg::Section([=]() -> const char* { return get_namespace_name(schema); });
   return fmt::format("{}.{}", pg::QuoteIdentifier(qualifier), pg::QuoteIdentifier(name));

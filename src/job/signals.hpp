@@ -12,8 +12,7 @@
 //   max_active_backends  client sessions that run a statement, in all databases
 //   max_lock_waiters     processes that wait for a heavyweight lock, our own workers left out
 //   window               the time of day in the TimeZone that the job's login role has by default
-//   in
-//                        this database
+//                        in this database
 #pragma once
 
 #include "core/throttle.hpp"

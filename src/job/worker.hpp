@@ -5,15 +5,13 @@
 //   lock       the leader takes the job's lock, or leaves: somebody else has the job; then it waits
 //              until the helpers of a former leader are gone (team.hpp). A helper joins the team
 //   admit      reads the job; pins the session's settings; looks at the rights; acts as the
-//   effective
-//              role; queued -> running
+//              effective role; queued -> running
 //   run        the kind's body
 //   end        running -> succeeded, or failed with the error in all its parts; the state is left
-//   alone
-//              when somebody else has changed it meanwhile, or the extension is gone
+//              alone when somebody else has changed it meanwhile, or the extension is gone
 //   pass by    other jobs may have waited for a slot. This worker still occupies its own, so it
-//   takes
-//              one of the same login role on itself; the others wait for the next one to pass by
+//              takes one of the same login role on itself; the others wait for the next one to pass
+//              by
 //
 // Leaving by exit code 0 ends the worker's registration. Terminated or crashed it is started again
 // by the postmaster and comes to a job that is still running: the body continues from the cursor.

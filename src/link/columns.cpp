@@ -6,6 +6,7 @@
 #include "link/columns.hpp"
 
 #include "link/expression.hpp"
+#include "link/function_bodies.hpp"
 #include "pg/call.hpp"
 #include "pg/text.hpp"
 
@@ -151,6 +152,7 @@ class Resolver {
           fmt::format("Write the cast, as in columns => '{{\"{}\": \"({})::{}\"}}'.", name,
                       origin.text, type));
     }
+    RequireKnownNames(origin, coerced);
     result_.columns.push_back({column->attnum, name, std::move(expression), coerced});
   }
 
@@ -159,6 +161,7 @@ class Resolver {
     const Origin origin{"filter", *request_.filter};
     Node* const value = AnalyseExpression(origin, ParseExpression(origin), source_);
     Node* const condition = CoerceToCondition(origin, value);
+    RequireKnownNames(origin, condition);
     result_.source_filter = CanonicalText(condition, source_);
   }
 

@@ -202,6 +202,13 @@ catalog::LinkRow RequireUnlinkable(Oid source, Oid target) {
   return *link;
 }
 
+void Forget(int64_t link) {
+  for (const int64_t job : catalog::FailedJobsOf(link))
+    (void)catalog::MoveJob(job, core::JobState::kFailed, core::JobState::kCancelled,
+                           fmt::format("job {} cancelled: its link was removed", job));
+  catalog::DeleteLink(link);
+}
+
 void Unlink(Oid source, Oid target) {
   const catalog::LinkRow link = RequireUnlinkable(source, target);
   const std::string source_name = pg::QualifiedName(source);
@@ -210,11 +217,7 @@ void Unlink(Oid source, Oid target) {
   std::vector<std::string> forgotten;
   for (const catalog::DeferredObject& object : catalog::DeferredObjects(link.id, true))
     if (!object.from_target) forgotten.push_back(pg::QuoteIdentifier(object.name));
-  // Without its link a failed job could never go on.
-  for (const int64_t job : catalog::FailedJobsOf(link.id))
-    (void)catalog::MoveJob(job, core::JobState::kFailed, core::JobState::kCancelled,
-                           fmt::format("job {} cancelled: its link was removed", job));
-  catalog::DeleteLink(link.id);
+  Forget(link.id);
 
   catalog::Event event;
   event.kind = "unlink";

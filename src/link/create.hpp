@@ -47,9 +47,13 @@ int64_t FindOrCreate(const Request& request);
 // works on it. Raises undefined_object, insufficient_privilege, object_in_use. A table may be gone.
 catalog::LinkRow RequireUnlinkable(Oid source, Oid target);
 
-// Removes the link, which must not be kept in step any more (capture is above this layer: its caller
-// turns that off first), and gives the target back what a copy had taken off it. Raises object_in_use
-// while an unfinished job works on it, undefined_object when there is no such link.
+// Removes the link, which must not be kept in step any more (capture is above this layer: its
+// caller turns that off first), and gives the target back what a copy had taken off it. Raises
+// object_in_use while an unfinished job works on it, undefined_object when there is no such link.
 void Unlink(Oid source, Oid target);
+
+// Deletes the link's row, and cancels its failed jobs, which could never go on without it. The
+// tables are left as they are.
+void Forget(int64_t link);
 
 }  // namespace pg_cutover::link

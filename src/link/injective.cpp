@@ -1,6 +1,7 @@
 // Whether a mapping keeps different keys different; see injective.hpp.
 #include "link/injective.hpp"
 
+#include "link/conversion.hpp"
 #include "pg/call.hpp"
 
 namespace pg_cutover::link {
@@ -25,26 +26,6 @@ bool KeepsDifferent(Oid from, Oid to) {
   return type_is_enum(from) && IsText(to);
 }
 
-// The operand of a conversion of one value, nullptr for any other expression.
-Node* Operand(Node* node) {
-  switch (nodeTag(node)) {
-    case T_RelabelType:
-      return reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(node)->arg);
-    case T_CoerceViaIO:
-      return reinterpret_cast<Node*>(reinterpret_cast<CoerceViaIO*>(node)->arg);
-    case T_CoerceToDomain:
-      return reinterpret_cast<Node*>(reinterpret_cast<CoerceToDomain*>(node)->arg);
-    case T_FuncExpr: {
-      const auto* const call = reinterpret_cast<FuncExpr*>(node);
-      // With more arguments it adjusts a length, and may round or truncate.
-      if (call->funcformat == COERCE_EXPLICIT_CALL || list_length(call->args) != 1) return nullptr;
-      return static_cast<Node*>(linitial(call->args));
-    }
-    default:
-      return nullptr;
-  }
-}
-
 // Only PostgreSQL's own functions are known; a user's cast between the same types may do anything.
 bool IsBuiltIn(const Node* node) {
   return !IsA(node, FuncExpr) ||
@@ -57,7 +38,7 @@ AttrNumber Walk(Node* value, Oid collation) {
       reinterpret_cast<Node*>(expression_planner(static_cast<Expr*>(copyObjectImpl(value))));
   if (OidIsValid(collation) && !get_collation_isdeterministic(collation)) return 0;
   while (!IsA(node, Var)) {
-    Node* const operand = Operand(node);
+    Node* const operand = ConvertedOperand(node, Conversions::kOfWholeValues);
     if (operand == nullptr || !IsBuiltIn(node)) return 0;
     if (!KeepsDifferent(getBaseType(exprType(operand)), getBaseType(exprType(node)))) return 0;
     node = operand;

@@ -13,6 +13,7 @@
 
 #include "link/inverse_columns.hpp"
 
+#include "link/conversion.hpp"
 #include "link/expression.hpp"
 #include "pg/call.hpp"
 #include "pg/text.hpp"
@@ -31,7 +32,7 @@ struct Taker {
   bool loses = false;
 };
 
-struct Conversions {
+struct Path {
   AttrNumber from;
   bool loses;
 };
@@ -67,29 +68,6 @@ bool LengthLoses(const FuncExpr* call) {
   return !IsA(is_explicit, Const) || DatumGetBool(is_explicit->constvalue);
 }
 
-// The operand of a conversion, nullptr for anything else.
-Node* Operand(Node* node, bool* length) {
-  switch (nodeTag(node)) {
-    case T_RelabelType:
-      return reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(node)->arg);
-    case T_CoerceViaIO:
-      return reinterpret_cast<Node*>(reinterpret_cast<CoerceViaIO*>(node)->arg);
-    case T_CoerceToDomain:
-      return reinterpret_cast<Node*>(reinterpret_cast<CoerceToDomain*>(node)->arg);
-    case T_ArrayCoerceExpr:
-      return reinterpret_cast<Node*>(reinterpret_cast<ArrayCoerceExpr*>(node)->arg);
-    case T_FuncExpr: {
-      const auto* const call = reinterpret_cast<FuncExpr*>(node);
-      if (call->funcformat != COERCE_EXPLICIT_CAST && call->funcformat != COERCE_IMPLICIT_CAST)
-        return nullptr;
-      *length = list_length(call->args) > 1;
-      return static_cast<Node*>(linitial(call->args));
-    }
-    default:
-      return nullptr;
-  }
-}
-
 Oid ElementOrSelf(Oid type) {
   const Oid base = getBaseType(type);
   const Oid element = get_base_element_type(base);
@@ -107,17 +85,16 @@ bool IsIdle(const FuncExpr* call) {
 
 // For use inside Section kernels. The tree is not planned as a whole: a cast by a function in SQL
 // would be inlined and not look like a cast any more.
-Conversions Walk(Node* node) {
-  Conversions result{InvalidAttrNumber, false};
+Path Walk(Node* node) {
+  Path result{InvalidAttrNumber, false};
   while (!IsA(node, Var)) {
-    bool length = false;
-    Node* const operand = Operand(node, &length);
+    Node* const operand = ConvertedOperand(node, Conversions::kAll);
     if (operand == nullptr) return result;
     // A conversion of an array's elements is not looked into where it changes their length.
     if (IsA(node, ArrayCoerceExpr) && exprTypmod(node) >= 0 &&
         exprTypmod(node) != exprTypmod(operand))
       result.loses = true;
-    if (length) {
+    if (ConvertsLength(node)) {
       const auto* const call = reinterpret_cast<const FuncExpr*>(node);
       result.loses |= !IsIdle(call) && LengthLoses(call);
     }
@@ -147,9 +124,9 @@ Taker Analyse(const catalog::MappedColumn& mapped, ::Relation source, ::Relation
   if (ContainsSubquery(value)) return taker;
   Node* const coerced = CoerceToColumn(origin, value, target, number);
   if (coerced == nullptr) return taker;
-  const Conversions conversions = pg::Section([=] { return Walk(coerced); });
-  taker.from = conversions.from;
-  taker.loses = conversions.loses;
+  const Path path = pg::Section([=] { return Walk(coerced); });
+  taker.from = path.from;
+  taker.loses = path.loses;
   return taker;
 }
 

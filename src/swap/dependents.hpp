@@ -10,6 +10,7 @@
 //   before   while both tables have their old names
 //   (the tables change names: live becomes retired, mirror becomes live)
 //   after    while the mirror has the live table's name
+//
 // and `later` each in a transaction of its own once the swap is committed and jobs may take their time.
 #pragma once
 

@@ -1,13 +1,17 @@
 // Conditions of a swap; see gate.hpp.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "swap/gate.hpp"
 #include "capture/install.hpp"
+#include "capture/preconditions.hpp"
 #include "catalog/capture_rows.hpp"
 #include "catalog/cutover_rows.hpp"
+#include "job/lock_holders.hpp"
 #include "pg/call.hpp"
+#include "pg/resource.hpp"
 #include "pg/text.hpp"
-#include "swap/blockers.hpp"
 
 namespace pg_cutover::swap {
 
@@ -45,6 +49,38 @@ void AddOtherLinks(const catalog::LinkRow& link, std::vector<std::string>* probl
       problems->push_back(fmt::format("{} is kept in step as well", other));
 }
 
+// Columns of the target that keep no value when its rows are made again from the source's.
+std::vector<std::string> ColumnsWithoutSource(const catalog::LinkRow& link) {
+  const pg::OpenRelation target(link.target, AccessShareLock);
+  const TupleDesc columns = RelationGetDescr(target.get());
+  std::vector<std::string> names;
+  for (int i = 0; i < columns->natts; ++i) {
+    const FormData_pg_attribute* const column = TupleDescAttr(columns, i);
+    if (column->attisdropped || column->attgenerated != '\0') continue;
+    const std::string name = pg::FromName(column->attname);
+    if (std::none_of(link.mapping.begin(), link.mapping.end(),
+                     [&](const catalog::MappedColumn& mapped) { return mapped.column == name; }))
+      names.push_back(pg::QuoteIdentifier(name));
+  }
+  return names;
+}
+
+// How a target that is not kept in step gets there. Dual-write does not begin with rows that nobody
+// has mirrored.
+std::string CopyCall(const catalog::LinkRow& link) {
+  const std::string target = pg::QualifiedName(link.target);
+  const std::string call =
+      fmt::format("SELECT migrate_backfill({}, {}) with sync => true",
+                  pg::QuoteLiteral(pg::QualifiedName(link.source)), pg::QuoteLiteral(target));
+  if (!capture::HasRows(link.target)) return call + ".";
+  const std::vector<std::string> lost = ColumnsWithoutSource(link);
+  return fmt::format("TRUNCATE {}, then {}.{}", target, call,
+                     lost.empty()
+                         ? std::string()
+                         : fmt::format(" What {} has in columns of its own ({}) is lost then.",
+                                       target, fmt::join(lost, ", ")));
+}
+
 }  // namespace
 
 void RequireReady(const catalog::LinkRow& link) {
@@ -58,9 +94,7 @@ void RequireReady(const catalog::LinkRow& link) {
   if (!capture)
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("{} is not kept in step with {}", target, source),
-              "Writes made since the copy would be lost.",
-              fmt::format("SELECT migrate_backfill({}, {}) with sync => true.",
-                          pg::QuoteLiteral(source), pg::QuoteLiteral(target)));
+              "Writes made since the copy would be lost.", CopyCall(link));
   std::vector<std::string> problems;
   if (!link.owner) problems.emplace_back("the link fills only some columns of the target");
   AddCaptureProblems(link, *capture, &problems);
@@ -77,7 +111,9 @@ void RequireReady(const catalog::LinkRow& link) {
 }
 
 void RequireNoForgottenTransaction(const std::vector<Oid>& relations) {
-  const std::vector<std::string> found = ForgottenTransactions(relations);
+  std::vector<std::string> found;
+  for (const job::LockHolder& holder : job::LockHolders(relations, AccessExclusiveLock))
+    if (holder.forgotten) found.push_back(holder.description);
   if (found.empty()) return;
   pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             "a prepared transaction holds a table that is to be swapped", Sentences(found),

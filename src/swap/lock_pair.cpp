@@ -6,6 +6,7 @@
 #include "swap/lock_pair.hpp"
 #include "catalog/event_rows.hpp"
 #include "job/clock.hpp"
+#include "job/lock_holders.hpp"
 #include "pg/text.hpp"
 #include "swap/blockers.hpp"
 
@@ -120,7 +121,7 @@ void Attempts::Begin() {
 void Attempts::Failed(const pg::Error& error, const std::vector<Oid>& relations) {
   if (!IsMatterOfLocks(error)) throw error;
   const std::string blockers = session_.InStep([&] {
-    const std::string found = Describe(FindBlockers(relations));
+    const std::string found = job::Describe(job::LockHolders(relations, AccessExclusiveLock));
     const std::string reason = found.empty() ? error.info().message : found;
     catalog::SetWaitingFor(session_.id(),
                            fmt::format("attempt {} of {}: {}", made_, request_.attempts, reason));

@@ -11,6 +11,7 @@
 
 #include "core/names.hpp"
 #include "link/expression.hpp"
+#include "link/table_name.hpp"
 #include "pg/call.hpp"
 #include "pg/error.hpp"
 #include "pg/spi.hpp"
@@ -134,28 +135,7 @@ class Pairing {
   std::vector<ColumnPair> pairs_;
 };
 
-// A table's name must be free among relations and, as that of its row type, among types. Arrays
-// give way by themselves.
-bool Taken(pg::Spi& spi, const std::string& schema, const std::string& name) {
-  const pg::Rows rows = spi.Execute(
-      "SELECT EXISTS (SELECT FROM pg_class c WHERE c.relname = $2::name AND c.relnamespace = "
-      "n.oid) "
-      "OR EXISTS (SELECT FROM pg_type t WHERE t.typname = $2::name AND t.typnamespace = n.oid "
-      "  AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)) "
-      "FROM pg_namespace n WHERE n.nspname = $1::name",
-      {pg::Argument::Text(schema), pg::Argument::Text(name)});
-  return rows.Bool(0, 1).value();
-}
-
-std::string ChooseRetiredName(pg::Spi& spi, const std::string& schema, const std::string& live) {
-  for (int number = 1;; ++number) {
-    const std::string suffix = number == 1 ? "_old" : fmt::format("_old{}", number);
-    std::string name = core::BoundedName(live, suffix);
-    if (!Taken(spi, schema, name)) return name;
-  }
-}
-
-void CheckRetiredName(pg::Spi& spi, const std::string& schema, const std::string& name) {
+void CheckRetiredName(Oid schema, const std::string& schema_name, const std::string& name) {
   if (name.empty())
     pg::Raise(ERRCODE_INVALID_NAME, "the name for the old table must not be empty", {},
               "Leave it out to have one chosen.");
@@ -164,9 +144,9 @@ void CheckRetiredName(pg::Spi& spi, const std::string& schema, const std::string
         ERRCODE_NAME_TOO_LONG, fmt::format("name \"{}\" for the old table is too long", name),
         fmt::format("It has {} bytes, a name has at most {}.", name.size(), core::kMaxNameBytes),
         "Choose a shorter one, or leave it out to have one chosen.");
-  if (Taken(spi, schema, name))
+  if (link::TableNameTaken(schema, name))
     pg::Raise(ERRCODE_DUPLICATE_TABLE,
-              fmt::format("relation or type {} already exists", Qualified(schema, name)),
+              fmt::format("relation or type {} already exists", Qualified(schema_name, name)),
               "The old table was to get this name.",
               "Choose another one, or leave it out to have one chosen.");
 }
@@ -206,8 +186,9 @@ Pair LoadPair(const catalog::LinkRow& link, const std::optional<std::string>& re
   pair.schema = live.schema;
   pair.live_name = live.name;
   pair.mirror_name = mirror.name;
-  if (retired_name) CheckRetiredName(spi, live.schema, *retired_name);
-  pair.retired_name = retired_name ? *retired_name : ChooseRetiredName(spi, live.schema, live.name);
+  const Oid schema = pg::Call(get_rel_namespace, pair.live);
+  if (retired_name) CheckRetiredName(schema, live.schema, *retired_name);
+  pair.retired_name = retired_name ? *retired_name : link::FreeTableName(schema, live.name, "_old");
   pair.columns = Pairing(ColumnsOf(spi, pair.live), ColumnsOf(spi, pair.mirror)).Run(link);
   return pair;
 }

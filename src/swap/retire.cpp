@@ -1,11 +1,11 @@
 // What becomes of a table that was replaced; see retire.hpp.
 #include <fmt/format.h>
 
-#include "core/names.hpp"
-
 #include "capture/install.hpp"
 #include "catalog/event_rows.hpp"
 #include "catalog/job_rows.hpp"
+#include "link/create.hpp"
+#include "link/table_name.hpp"
 #include "pg/call.hpp"
 #include "pg/spi.hpp"
 #include "pg/subtransaction.hpp"
@@ -33,19 +33,6 @@ void RequireIdle(const catalog::SwapRow& swap) {
                 fmt::format("SELECT migrate_cancel({}), or wait until it has ended.", *job));
 }
 
-// Without its link a failed job could never go on.
-void Forget(int64_t link) {
-  for (const int64_t job : catalog::FailedJobsOf(link))
-    (void)catalog::MoveJob(job, core::JobState::kFailed, core::JobState::kCancelled,
-                           fmt::format("job {} cancelled: its link was removed", job));
-  catalog::DeleteLink(link);
-}
-
-bool IsTaken(Oid schema, const std::string& name) {
-  const char* const text = name.c_str();
-  return OidIsValid(pg::Section([=] { return get_relname_relid(text, schema); }));
-}
-
 // Today's date as the server counts it, for names and comments.
 struct Dates {
   std::string today;
@@ -65,14 +52,8 @@ Dates DatesOf(int64_t retain) {
 }
 
 std::string ArchiveName(const catalog::SwapRow& swap, const std::string& date) {
-  const Oid schema = pg::Call(get_rel_namespace, swap.mirror);
-  const std::string base = pg::RelationName(swap.live);
-  for (int number = 1;; ++number) {
-    const std::string suffix = number == 1 ? fmt::format("_archived_{}", date)
-                                           : fmt::format("_archived_{}_{}", date, number);
-    std::string name = core::BoundedName(base, suffix);
-    if (!IsTaken(schema, name)) return name;
-  }
+  return link::FreeTableName(pg::Call(get_rel_namespace, swap.mirror), pg::RelationName(swap.live),
+                             fmt::format("_archived_{}", date), "_");
 }
 
 void Record(const char* kind, const std::string& message, const catalog::SwapRow& swap) {
@@ -93,9 +74,9 @@ void Dissolve(const catalog::SwapRow& swap) {
     if (Exists(relation)) pg::Call(LockRelationOid, relation, AccessExclusiveLock);
   if (swap.reverse_link) {
     capture::Remove(catalog::LoadLink(*swap.reverse_link));
-    Forget(*swap.reverse_link);
+    link::Forget(*swap.reverse_link);
   }
-  if (swap.link) Forget(*swap.link);
+  if (swap.link) link::Forget(*swap.link);
   if (Exists(swap.mirror)) capture::InstallGuard(swap.mirror);
 }
 

@@ -5,11 +5,10 @@
 // the rows flow the other way. What differs is which link and which row of migrate.swap go with it:
 //
 //   cutover   the forward link falls asleep and stays; its inverse is made and kept in step (not
-//   with
-//             reverse_sync => false); migrate.swap gets a row
+//             with reverse_sync => false); migrate.swap gets a row
 //   revert    the forward link wakes up, complete from the first moment; its inverse goes; the row
-//   of
-//             migrate.swap is ended. Everything is as before the cutover, which can be called again
+//             of migrate.swap is ended. Everything is as before the cutover, which can be called
+//             again
 //
 // After a crash the transaction has happened whole or not at all: phase and remaining statements of
 // the job are written in it.

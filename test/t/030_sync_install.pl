@@ -30,9 +30,34 @@ $writer->query_safe("BEGIN; UPDATE source SET v = 'open' WHERE id = 1");
 my $pid = $writer->query_safe('SELECT pg_backend_pid()');
 my $error = $server->error_of("SET pg_cutover.lock_timeout = '5ms'; SELECT migrate_sync('source', 'target')");
 like($error, qr/55P03: could not lock public\.source in 30 attempts/, 'it gives up');
-like($error, qr/In the way: process $pid \(RowExclusiveLock on (public\.)?source\)/, 'and names the writer');
+like($error, qr/In the way: pid $pid \('.*', idle in transaction, query since .*\) holds RowExclusiveLock of public\.source\./, 'and names the writer');
 is($server->ask('SELECT count(*) FROM migrate.capture') . $server->ask('SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal'),
 	'00', 'nothing is left of the attempts');
+
+# Who may not look at other sessions is told who they are, not what they do.
+$server->ask(<<'SQL');
+CREATE ROLE "Own Er";
+SELECT migrate_grant('"Own Er"');
+CREATE TABLE hers (id int PRIMARY KEY);
+CREATE TABLE hers_v2 (id int PRIMARY KEY);
+ALTER TABLE hers OWNER TO "Own Er";
+ALTER TABLE hers_v2 OWNER TO "Own Er";
+GRANT CREATE ON SCHEMA public TO "Own Er";
+SELECT migrate_link('hers', 'hers_v2');
+SQL
+my $stranger = $server->node->background_psql('postgres');
+$stranger->query_safe("SET application_name = 'stranger'; BEGIN; INSERT INTO hers VALUES (1)");
+my $stranger_pid = $stranger->query_safe('SELECT pg_backend_pid()');
+# Not in the way of a ShareRowExclusiveLock, and not named.
+my $onlooker = $server->node->background_psql('postgres');
+$onlooker->query_safe('BEGIN; SELECT count(*) FROM hers');
+my $as_owner = q(SET ROLE "Own Er"; SET pg_cutover.lock_timeout = '5ms'; SELECT migrate_sync('hers', 'hers_v2'));
+like($server->error_of($as_owner), qr/In the way: pid $stranger_pid \('stranger'\) holds RowExclusiveLock of public\.hers\./,
+	'an owner without pg_read_all_stats is told who it is');
+$server->ask('GRANT pg_read_all_stats TO "Own Er"');
+like($server->error_of($as_owner), qr/pid $stranger_pid \('stranger', idle in transaction, query since /, 'with it, more');
+$_->query_safe('ROLLBACK') for $stranger, $onlooker;
+$_->quit for $stranger, $onlooker;
 
 # Between the attempts the application goes on: nobody waits longer than one of them.
 my $sync = $server->node->background_psql('postgres', on_error_stop => 0);
@@ -56,11 +81,11 @@ $server->ask("SELECT migrate_unsync('source', 'target')");
 # R16: a prepared transaction is waited for, and named.
 $server->ask("BEGIN; UPDATE source SET v = 'prepared' WHERE id = 2; PREPARE TRANSACTION 'half way'");
 $error = $server->error_of("SET pg_cutover.lock_timeout = '5ms'; SELECT migrate_sync('source', 'target')");
-like($error, qr/In the way: prepared transaction "half way" \(RowExclusiveLock/, 'a prepared transaction is named');
+like($error, qr/In the way: prepared transaction 'half way' of .* holds RowExclusiveLock of public\.source\./, 'a prepared transaction is named');
 
 # The job waits for it too, with the reason, and the row that it wrote is copied.
 my $job = $server->ask("SET pg_cutover.lock_timeout = '20ms'; SELECT migrate_backfill('source', 'target')");
-$server->until_true(qq(SELECT throttled_by LIKE '%in use by prepared transaction "half way"%' FROM migrate.progress WHERE job = $job),
+$server->until_true(qq(SELECT throttled_by LIKE '%in use: prepared transaction ''half way'' of %' FROM migrate.progress WHERE job = $job),
 	'a backfill waits in phase capture and says for whom', seconds => 30);
 is($server->job($job, 'phase'), 'capture', 'which is the phase');
 is($server->ask('SELECT count(*) FROM target'), '0', 'nothing is copied before');

@@ -1,7 +1,7 @@
-# What a swap must not lose: owner, grants, comments, row security, publications, replica identity, storage, sequences
-# and names, all by a role that is no superuser (R37 dependents_table, R38 identity_sequence, R44 logical_publication,
-# O25 policies, O52 the catalog before and after, O53 publications, O56 both directions). The test runs the statements
-# itself, as the swap does: before, the renames, after.
+# What a swap must not lose: owner, grants, comments, row security, publications, replica identity, storage and names,
+# all by a role that is no superuser (R37 dependents_table, R44 logical_publication, O25 policies, O52 the catalog
+# before and after, O53 publications, O56 both directions). Sequences are in 041_swap_sequences.pl. The test runs the
+# statements itself, as the swap does: before, the renames, after.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -9,72 +9,26 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use lib 'test/t';
 use JobNode;
+use PlayedSwap;
 use SwapCatalog;
 
 my $jobs = JobNode->new('properties', wal_level => 'logical');
 my $node = $jobs->node;
 sub ask { return $jobs->ask(@_) }
-sub as_owner { return $node->safe_psql('postgres', $_[0], extra_params => [ '-U', 'Own Er' ]) }
+sub as_owner { return PlayedSwap::as_owner($jobs, @_) }
+sub swap { return played_swap($jobs, @_) }
+sub steps { return steps_of($jobs, @_) }
 
+install_properties_harness($jobs);
 ask(<<'SQL');
-CREATE ROLE "Own Er" LOGIN;
 CREATE ROLE reader;
 CREATE ROLE auditor;
 CREATE ROLE "Clerk";
 CREATE ROLE leaky;
 CREATE ROLE other LOGIN;
-GRANT CREATE ON DATABASE postgres TO "Own Er";
-SELECT migrate_grant('"Own Er"');
-GRANT EXECUTE ON FUNCTION migrate.debug_swap_steps TO "Own Er", other;
-CREATE SCHEMA "App Data" AUTHORIZATION "Own Er";
+GRANT EXECUTE ON FUNCTION migrate.debug_swap_steps TO other;
 GRANT USAGE ON SCHEMA "App Data" TO reader, other;
-
-CREATE FUNCTION public.swap(live regclass, mirror regclass, retired name) RETURNS text LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    steps text[][];
-    renames oid[];
-    live_name name := (SELECT relname FROM pg_class WHERE oid = live);
-    step record;
-BEGIN
-    EXECUTE format('LOCK TABLE %s, %s', live, mirror);
-    CREATE TEMP TABLE step ON COMMIT DROP AS SELECT * FROM migrate.debug_swap_steps(live, mirror);
-    FOR step IN SELECT * FROM pg_temp.step WHERE part = 'refusal' LOOP
-        RAISE EXCEPTION '%', step.statement;
-    END LOOP;
-    FOR step IN SELECT * FROM pg_temp.step WHERE part = 'before' ORDER BY "position" LOOP
-        EXECUTE step.statement;
-    END LOOP;
-    EXECUTE format('ALTER TABLE %s RENAME TO %I', live, retired);
-    EXECUTE format('ALTER TABLE %s RENAME TO %I', mirror, live_name);
-    FOR step IN SELECT * FROM pg_temp.step WHERE part = 'after' ORDER BY "position" LOOP
-        EXECUTE step.statement;
-    END LOOP;
-    RETURN ARRAY(SELECT statement::oid FROM pg_temp.step WHERE part = 'rename' ORDER BY "position");
-END
-$$;
 SQL
-
-# Swaps as the owner and remembers the swap as the product does. The names are quoted.
-sub swap
-{
-	my ($live, $mirror, $retired) = @_;
-	my $ids = ask("SELECT '$live'::regclass::oid || ', ' || '$mirror'::regclass::oid");
-	my ($old, $new) = split /, /, $ids;
-	my $renames = as_owner("SELECT public.swap('$live', '$mirror', '$retired')");
-	ask("UPDATE migrate.swap SET ended_at = now() WHERE ended_at IS NULL AND live = $old");
-	ask("INSERT INTO migrate.swap (live, mirror, mirror_name, renames) VALUES ($new, $old, '$retired', '$renames')");
-	return;
-}
-
-sub steps
-{
-	my ($live, $mirror, $family, $parts, %options) = @_;
-	my $deparsed = $options{deparsed} // 'true';
-	return $node->safe_psql('postgres', "SELECT statement FROM migrate.debug_swap_steps('$live', '$mirror', '$family',
-		$deparsed) WHERE part = ANY ('{$parts}') ORDER BY part, \"position\"",
-		extra_params => [ '-U', $options{user} // 'Own Er' ]);
-}
 
 # ---- everything at once --------------------------------------------------------------------------------------------
 my $long = 'An Index Whose Name Has Just As Many Bytes As A Name Can Have..';
@@ -295,81 +249,6 @@ swap('"App Data".same', '"App Data".same_old', 'same_new');
 is(ask(q{SELECT string_agg(indexrelid::regclass::text, ', ' ORDER BY indexrelid::regclass::text) FROM pg_index
 	WHERE indrelid = '"App Data".same'::regclass}), '"App Data".same_pkey, "App Data".v9',
 	'what has gone since is passed over');
-
-# ---- sequences -----------------------------------------------------------------------------------------------------
-# Each case: the identity of either column, what happens before the swap, what the first number is after it.
-my @cases = (
-	[ 'fresh', '', '', '', '1' ],
-	[ 'restarted, never called', '', '', 'ALTER TABLE s ALTER id RESTART WITH 100', '100' ],
-	[ 'at its end, wider', 'integer', 'bigint', q{SELECT setval('s_id_seq', 2147483647)}, '2147483649' ],
-	[ 'at its end', '', '', q{SELECT setval('s_id_seq', 2147483647)}, qr/reached maximum value of sequence "s_id_seq"/ ],
-	[ 'one before its end', '', '', q{SELECT setval('s_id_seq', 2147483646)}, '2147483647' ],
-	[ 'down', '(INCREMENT -2)', '(INCREMENT -2)', q{SELECT nextval('s_id_seq'), nextval('s_id_seq')}, '-7' ],
-	[ 'with a cache', '(CACHE 10)', '(CACHE 5)', q{SELECT nextval('s_id_seq')}, '21' ],
-	[ 'in opposite directions', '(INCREMENT -1)', '', q{SELECT nextval('s_id_seq')}, '1' ],
-	[ 'round', '(MAXVALUE 5 CYCLE)', '(MAXVALUE 5 CYCLE)', q{SELECT setval('s_id_seq', 5)}, '1' ],
-	[ 'round, the mirror ahead', '(MAXVALUE 9 CYCLE)', '(MAXVALUE 9 CYCLE)',
-		q{SELECT setval('s_id_seq', 2); SELECT setval('s_new_id_seq', 7)}, '4' ],
-	[ 'the mirror ahead', '', '', q{SELECT nextval('s_id_seq'); SELECT setval('s_new_id_seq', 50)}, '52' ],
-	[ 'the end of bigint', 'bigint', 'bigint', q{SELECT setval('s_id_seq', 9223372036854775807)},
-		qr/reached maximum value of sequence "s_id_seq" \(9223372036854775807\)/ ],
-);
-for my $case (@cases)
-{
-	my ($name, $live, $mirror, $then, $first) = @$case;
-	my @column = map {
-		my ($type, $options) = /^(\w*)\s*(\(.*\))?$/;
-		($type || 'integer') . ' GENERATED ALWAYS AS IDENTITY ' . ($options // '')
-	} $live, $mirror;
-	as_owner(<<"SQL");
-SET search_path = "App Data", public;
-CREATE TABLE s (id $column[0] PRIMARY KEY, v text);
-CREATE TABLE s_new (id $column[1] PRIMARY KEY, v text);
-SELECT migrate_link('s', 's_new');
-$then;
-SQL
-	swap('"App Data".s', '"App Data".s_new', 's_old');
-	my ($code, $out, $error) = $node->psql('postgres', 'INSERT INTO "App Data".s DEFAULT VALUES RETURNING id');
-	if (ref $first) { like($error, $first, "identity: $name") }
-	else { is($out, $first, "identity: $name") }
-	as_owner('DROP TABLE "App Data".s, "App Data".s_old');
-}
-
-# Many ways back and forth, numbers drawn on either side: none twice.
-as_owner(<<'SQL');
-SET search_path = "App Data", public;
-CREATE TABLE s (id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, v text);
-CREATE TABLE s_new (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, v text);
-SELECT migrate_link('s', 's_new');
-SQL
-my @drawn;
-my @sides = ('s_new', 's_old');
-for my $round (1 .. 6)
-{
-	push @drawn, split /\n/,
-	  ask(q{SELECT nextval(pg_get_serial_sequence('"App Data".s', 'id')) FROM generate_series(1, 3)});
-	swap('"App Data".s', "\"App Data\".$sides[0]", $sides[1]);
-	@sides = reverse @sides;
-}
-is_deeply(\@drawn, [ sort { $a <=> $b } @drawn ], 'numbers only grow');
-my %drawn = map { $_ => 1 } @drawn;
-is(scalar keys %drawn, 18, 'and none comes twice');
-
-# A sequence that only the application knows, and one whose column has another name.
-as_owner(<<'SQL');
-SET search_path = "App Data", public;
-CREATE TABLE q (id integer PRIMARY KEY, called integer, "No" smallserial);
-CREATE SEQUENCE by_name OWNED BY q.called;
-SELECT migrate_shadow('q', 'q_new', ARRAY['RENAME COLUMN "No" TO number', 'ALTER COLUMN number TYPE integer']);
-SQL
-swap('"App Data".q', '"App Data".q_new', 'q_old');
-is(ask(q{SELECT pg_get_serial_sequence('"App Data".q', c) FROM unnest(ARRAY['called', 'number']) AS c}),
-	qq{"App Data".by_name\n"App Data"."q_No_seq"}, 'sequences follow the table');
-is(ask(q{SELECT seqtypid::regtype FROM pg_sequence WHERE seqrelid = '"App Data"."q_No_seq"'::regclass}), 'integer',
-	'as wide as the new column');
-swap('"App Data".q', '"App Data".q_old', 'q_new');
-is(ask(q{SELECT pg_get_serial_sequence('"App Data".q', c) FROM unnest(ARRAY['called', 'No']) AS c}),
-	qq{"App Data".by_name\n"App Data"."q_No_seq"}, 'and back');
 
 # ---- refusals ------------------------------------------------------------------------------------------------------
 as_owner(<<'SQL');

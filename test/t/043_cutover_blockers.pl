@@ -228,4 +228,33 @@ SQL
 	eval { $_->quit } for $expendable, $superuser, $locker, $elsewhere;
 }
 
+# Who ends them has to know what they are: with the right to signal alone nobody is terminated.
+{
+	$server->ask(<<'SQL');
+CREATE ROLE mover LOGIN IN ROLE pg_signal_backend;
+SELECT migrate_grant('mover');
+GRANT CREATE ON SCHEMA public TO mover;
+SQL
+	make_pair('unseen');
+	copy('unseen');
+	$server->ask(<<'SQL');
+ALTER TABLE unseen OWNER TO mover;
+ALTER TABLE unseen_new OWNER TO mover;
+GRANT SELECT ON unseen TO app;
+SQL
+	my ($reader, $pid) = session('BEGIN; SELECT count(*) FROM unseen;', user => 'app');
+	my $job = $server->node->safe_psql('postgres',
+		"SELECT migrate_cutover('unseen', 'unseen_new', lock_timeout => '50 ms', attempts => 3, terminate_blockers_after => '0')",
+		extra_params => [ '-U', 'mover' ]);
+	$server->until_state($job, 'failed', 'somebody is in the way');
+	is(alive($pid), '1', 'and stays, since the job may not know what it is');
+	like($server->ask("SELECT error_detail FROM migrate.job WHERE id = $job"), qr/pid $pid \('[^,]*'\) holds /,
+		'which it is not told either');
+	$server->ask('GRANT pg_read_all_stats TO mover');
+	$server->ask("SELECT migrate_resume($job)");
+	$server->until_state($job, 'succeeded', 'once it may, the swap goes through');
+	is(alive($pid), '0', 'over the reader');
+	eval { $reader->quit };
+}
+
 done_testing();

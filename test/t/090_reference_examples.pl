@@ -103,7 +103,8 @@ is(missing("SELECT 'migrate.' || o.relname " . sprintf($members, 'pg_class', 'pg
 	'', 'every table and view');
 is(missing(q{SELECT name FROM pg_settings WHERE name ~ '^pg_cutover\.' AND name !~ 'debug'}, sub { qr/^\| `\Q$_[0]\E`/m }),
 	'', 'every setting');
-is(missing(q{SELECT k FROM unnest('{queued,running,paused,failed,succeeded,cancelled,start,copy,deferred,objects,analyze,vacuum}'::text[]) k},
+is(missing(q{SELECT k FROM unnest('{queued,running,paused,failed,succeeded,cancelled,
+		start,capture,copy,deferred,objects,analyze,vacuum,complete,gate,verify,snapshots,swap,validate}'::text[]) k},
 		sub { qr/`$_[0]`/ }),
 	'', 'every state and phase');
 # The server itself says which keys there are.
