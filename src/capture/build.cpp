@@ -86,6 +86,12 @@ void Fill(Entry* entry, ::Relation relation, const catalog::Mirrored& mirrored) 
 
 void Build(Entry* entry, ::Relation relation) {
   Watch(entry, relation);
+  // Looked up twice: what is committed to the link's tables after the second look is heard of only
+  // if they are watched before it.
+  if (const std::optional<catalog::Mirrored> before = catalog::FindMirrored(entry->link)) {
+    entry->watched.push_back(before->link.source);
+    entry->watched.push_back(before->link.target);
+  }
   const std::optional<catalog::Mirrored> mirrored = catalog::FindMirrored(entry->link);
   if (!mirrored || mirrored->suspended) return;
   RequireMember(relation, mirrored->link.source);

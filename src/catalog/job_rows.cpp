@@ -195,6 +195,13 @@ std::optional<int64_t> UnfinishedJobOn(Oid target) {
   return rows.Int8(0, 1);
 }
 
+std::vector<int64_t> UnfinishedJobsOf(int64_t link, const std::string& kind) {
+  Scope scope;
+  return Ids(scope.Execute("SELECT id FROM migrate.job WHERE link = $1 AND kind = $2 AND state IN "
+                           "('queued', 'running', 'paused') ORDER BY id",
+                           {Argument::Int8(link), Argument::Text(kind)}));
+}
+
 std::vector<int64_t> FailedJobsOf(int64_t link) {
   Scope scope;
   return Ids(
@@ -285,6 +292,11 @@ void SetExtent(int64_t id, uint64_t boundary, uint64_t start_xid,
       {Argument::Int8(id), Argument::Text(std::to_string(boundary)),
        Argument::Text(std::to_string(start_xid)), Argument::Int8(rows_total),
        Argument::Int8(units_total)});
+}
+
+void SetRowsTotal(int64_t id, int64_t rows_total) {
+  Update("UPDATE migrate.job SET rows_total = $2 WHERE id = $1",
+         {Argument::Int8(id), Argument::Int8(rows_total)});
 }
 
 void SetMethod(int64_t id, const std::string& method) {

@@ -107,6 +107,8 @@ std::optional<JobRow> FindJob(int64_t id);
 std::optional<JobRow> LockJob(int64_t id);
 // The unfinished job (queued, running, paused) on this target, if any.
 std::optional<int64_t> UnfinishedJobOn(Oid target);
+// Unfinished jobs of a link, of one kind.
+std::vector<int64_t> UnfinishedJobsOf(int64_t link, const std::string& kind);
 // Failed jobs that a resume would bring back to this link.
 std::vector<int64_t> FailedJobsOf(int64_t link);
 // Jobs in the given state, oldest first.
@@ -129,6 +131,8 @@ void SetHome(int64_t id);
 // What a copy fixes when it starts.
 void SetExtent(int64_t id, uint64_t boundary, uint64_t start_xid, std::optional<int64_t> rows_total,
                std::optional<int64_t> units_total);
+// The estimate that progress is shown against.
+void SetRowsTotal(int64_t id, int64_t rows_total);
 void SetMethod(int64_t id, const std::string& method);
 void SetAttempts(int64_t id, int32_t attempts);
 
@@ -143,6 +147,8 @@ JobCursor OpenCursor(int64_t job, int worker);
 void SaveBatch(int64_t job, int worker, core::BlockRange finished, const BatchCounters& batch);
 void SaveBatch(int64_t job, int worker, const std::vector<std::string>& position,
                const BatchCounters& batch);
+// The worker begins its keys from the first one again; its counters stay.
+void ForgetPosition(int64_t job, int worker);
 void SetThrottledBy(int64_t job, int worker, const std::optional<std::string>& reason);
 // The worker is leaving: no pid, no rate.
 void CloseCursor(int64_t job, int worker);

@@ -125,6 +125,12 @@ void SetThrottledBy(int64_t job, int worker, const std::optional<std::string>& r
       {Argument::Int8(job), Argument::Int4(worker), Argument::Text(reason)});
 }
 
+void ForgetPosition(int64_t job, int worker) {
+  Scope scope;
+  scope.Execute("UPDATE migrate.job_cursor SET position = NULL WHERE job = $1 AND worker = $2",
+                {Argument::Int8(job), Argument::Int4(worker)});
+}
+
 void CloseCursor(int64_t job, int worker) {
   Scope scope;
   // Only one's own: a successor may have opened it meanwhile.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "catalog/swap_rows.hpp"
+#include "compare/watch.hpp"
 #include "entry/arguments.hpp"
 #include "entry/cutover_checks.hpp"
 #include "job/create.hpp"
@@ -99,6 +100,7 @@ int64_t Cutover(const Arguments& arguments) {
         link, arguments.OptionalDatum(8),
         "Say in reverse_columns what these columns are computed from, or give up the way back with "
         "reverse_sync => false.");
+  compare::EndWatch(link.id);
   return job::Create(
       NewJob(swap::kCutover, link, source, target, request, arguments.OptionalText(7)));
 }

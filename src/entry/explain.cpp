@@ -4,40 +4,24 @@
 
 #include "copy/explain.hpp"
 #include "entry/arguments.hpp"
-#include "link/create.hpp"
+#include "entry/swap_outlook.hpp"
 #include "pg/call.hpp"
 #include "pg/entry.hpp"
-#include "pg/ownership.hpp"
 #include "pg/text.hpp"
-#include "swap/dependents.hpp"
-#include "swap/pair.hpp"
 
 namespace pg_cutover::entry {
 
 namespace {
-
-catalog::LinkRow LinkOrDraft(Oid source, Oid target) {
-  pg::RequireOwner(source);
-  pg::RequireOwner(target);
-  if (std::optional<catalog::LinkRow> found = catalog::FindLink(source, target)) return *found;
-  link::Request request;
-  request.source = source;
-  request.target = target;
-  request.allow_unsyncable = true;
-  return link::Draft(request);
-}
 
 // What the swap would take along, and what stands in its way.
 std::vector<copy::Step> ExplainSwap(const catalog::LinkRow& link) {
   std::vector<copy::Step> steps;
   if (link.id == 0 || link.dormant || !link.owner || link.sync_refusal) return steps;
   try {
-    const swap::Pair pair = swap::LoadPair(link, std::nullopt);
-    std::vector<catalog::DeferredObject> ignored;
-    const swap::Dependents dependents = swap::FindDependents(pair, false, {}, &ignored);
-    for (const std::string& object : dependents.carried)
+    const Outlook outlook = LookAhead(link);
+    for (const std::string& object : outlook.carried)
       steps.push_back({"swap: carried over", object});
-    for (const swap::Refusal& refusal : dependents.refusals)
+    for (const swap::Refusal& refusal : outlook.refusals)
       steps.push_back({"swap: refused", fmt::format("{}: {}", refusal.object, refusal.reason)});
   } catch (const pg::Error& error) {
     steps.push_back({"swap: refused", error.info().message});

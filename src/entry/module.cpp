@@ -1,5 +1,8 @@
 // What happens when the server loads the library.
 #include "capture/trigger.hpp"
+#include "compare/comparison.hpp"
+#include "compare/repair.hpp"
+#include "compare/watch.hpp"
 #include "copy/backfill.hpp"
 #include "entry/debug_job.hpp"
 #include "entry/table.hpp"
@@ -20,12 +23,17 @@ namespace pg_cutover::entry {
 namespace {
 
 void Load() {
+  // The prefix is reserved by the latter.
+  compare::DefineSettings();
   job::DefineSettings();
   job::RegisterTransactionCallbacks();
   job::RegisterKind({copy::kBackfill, copy::LeadBackfill, copy::HelpBackfill, true});
   job::RegisterKind({swap::kCutover, swap::LeadSwap, nullptr, true});
   job::RegisterKind({swap::kRevert, swap::LeadSwap, nullptr, true});
   job::RegisterKind({kTable, LeadTable, copy::HelpBackfill, true});
+  job::RegisterKind({compare::kCompare, compare::LeadCompare, nullptr, false});
+  job::RegisterKind({compare::kWatch, compare::LeadWatch, nullptr, true});
+  job::RegisterKind({compare::kRepair, compare::LeadRepair, nullptr, true});
   RegisterDebugKinds();
   capture::RegisterCallbacks();
   // pg_upgrade starts the servers for itself.

@@ -1,12 +1,13 @@
 // migrate_table: a table changed from start to end in one call.
 //
 // The shadow is made in the call, so that a mistake in an alteration is the caller's to see. The
-// job then backfills and, unless the swap is to wait for migrate_cutover, goes on with it: one job,
-// whose phases are those of the two.
+// job then backfills and goes on with the swap: one job, whose phases are those of the two. Where
+// the swap is to wait for migrate_cutover, another job compares the tables until then.
 #include <fmt/format.h>
 
 #include "capture/preconditions.hpp"
 #include "catalog/cutover_rows.hpp"
+#include "compare/watch.hpp"
 #include "copy/backfill.hpp"
 #include "entry/arguments.hpp"
 #include "entry/backfill.hpp"
@@ -26,6 +27,9 @@
 namespace pg_cutover::entry {
 
 namespace {
+
+// JobRow::request of a job that leaves the swap to migrate_cutover, as jsonb prints it.
+constexpr const char* kManual = R"({"cutover": "manual"})";
 
 // The swap would find out when everything has been copied.
 void RequireAlone(Oid relation) {
@@ -70,7 +74,7 @@ int64_t ChangeTable(const Arguments& arguments) {
   shadow.migration = arguments.OptionalText(7);
 
   catalog::JobRow job;
-  job.kind = manual ? copy::kBackfill : kTable;
+  job.kind = kTable;
   job.source = relation;
   job.workers = arguments.OptionalInt4(5).value_or(1);
   CheckOptions(job);
@@ -81,7 +85,9 @@ int64_t ChangeTable(const Arguments& arguments) {
   const catalog::LinkRow link = catalog::FindLink(job.source, job.target).value();
   job.link = link.id;
   capture::RequireCapturable(link, capture::Moment::kBeforeCopy);
-  if (!manual) {
+  if (manual) {
+    job.request = kManual;
+  } else {
     // What stands in the way of the swap is said now, not when everything has been copied.
     RequireCarriedOver(link, std::nullopt, {});
     swap::Request request;
@@ -98,7 +104,10 @@ int64_t ChangeTable(const Arguments& arguments) {
 
 void LeadTable(job::Session& session) {
   if (!swap::IsSwapPhase(session.row().phase)) copy::LeadBackfill(session);
-  swap::LeadSwap(session);
+  if (session.row().request == kManual)
+    session.InStep([&] { (void)compare::StartWatch(session.row().link.value()); });
+  else
+    swap::LeadSwap(session);
 }
 
 }  // namespace pg_cutover::entry

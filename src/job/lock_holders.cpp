@@ -38,7 +38,7 @@ constexpr const char* kHolders =
     "    coalesce(p.prepared::timestamptz(0)::text, 'unknown age'), h.modes, h.relation) "
     "  ELSE format('pid %s%s holds %s of %s', h.pid, "
     "    ' (' || nullif(concat_ws(', ', quote_literal(nullif(s.application_name, '')), "
-    "      CASE WHEN s.backend_type = 'autovacuum worker' THEN 'autovacuum' END, "
+    "      CASE WHEN s.backend_type = 'autovacuum worker' THEN s.backend_type END, "
     "      CASE WHEN s.known THEN s.state END, "
     "      CASE WHEN s.known THEN 'query since ' || s.query_start::timestamptz(0)::text END), "
     "      '') || ')', h.modes, h.relation) END, "

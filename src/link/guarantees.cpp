@@ -257,8 +257,11 @@ Guarantees Examine(const CompiledMapping& mapping, ::Relation source, ::Relation
                                                Translation(mapping, from, to));
   });
   promised.fixed_meaning = !pg::Section([&] { return LooseTable(mapping, to); });
-  promised.rows_fit = pg::Section(
-      [&] { return ValuesFit(mapping, from, to) && ChecksFit(*translation, from, to); });
+  // An error of the filter is an error of the writer's statement as one of the mapping is.
+  promised.rows_fit = pg::Section([&] {
+    return ValuesFit(mapping, from, to) && ChecksFit(*translation, from, to) &&
+           (mapping.filter == nullptr || CannotFail(reinterpret_cast<Node*>(mapping.filter->expr)));
+  });
 
   const Indexes source_indexes(source);
   for (const pg::OpenRelation& index : Indexes(target).open) {

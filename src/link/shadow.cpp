@@ -19,6 +19,7 @@
 #include "pg/call.hpp"
 #include "pg/ownership.hpp"
 #include "pg/resource.hpp"
+#include "pg/spi.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::link {
@@ -122,6 +123,29 @@ void Defer(const catalog::LinkRow& link, Retargeter& retargeter, Oid cloned_key)
                "primary key.");
 }
 
+// What a failed CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY has left: made again it would be
+// another index, valid, or fail the copy over rows that the source takes.
+std::vector<std::string> LeaveOutInvalidIndexes(Oid source, Oid shadow) {
+  pg::Spi spi;
+  const pg::Rows rows = spi.Execute(
+      "SELECT c.relname::text FROM pg_catalog.pg_index i "
+      "JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid "
+      "WHERE i.indrelid OPERATOR(pg_catalog.=) $1 AND NOT (i.indisvalid AND i.indislive) "
+      "ORDER BY i.indexrelid",
+      {pg::Argument::ObjectId(source)});
+  std::vector<std::string> names;
+  for (uint64_t row = 0; row < rows.size(); ++row)
+    names.push_back(rows.Text(row, 1).value());
+  if (!names.empty())
+    pg::Notice(
+        fmt::format("invalid indexes of {} are left out of {}: {}", pg::QualifiedName(source),
+                    pg::QualifiedName(shadow), fmt::join(names, ", ")),
+        "A concurrent build or removal of them has failed. They stay on the old table.",
+        "DROP INDEX CONCURRENTLY those that are not needed, and create the others on the "
+        "new table after the copy.");
+  return names;
+}
+
 void Record(const ShadowRequest& request, const catalog::LinkRow& link,
             const std::vector<std::string>& left_out) {
   catalog::Event event;
@@ -167,7 +191,10 @@ Oid CreateShadow(const ShadowRequest& request) {
   as_owner.emplace(owner, 0);
   Defer(link, retargeter, key);
   as_owner.reset();
-  Record(request, link, retargeter.left_out());
+  std::vector<std::string> left_out = retargeter.left_out();
+  for (std::string& name : LeaveOutInvalidIndexes(request.source, shadow))
+    left_out.push_back(std::move(name));
+  Record(request, link, left_out);
   return shadow;
 }
 

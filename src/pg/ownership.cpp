@@ -17,6 +17,21 @@ void RequireOwner(Oid relation) {
         "Call as the owner, or as a member of the owning role.");
 }
 
+void RequireReadable(Oid relation) {
+  if (Section([=] { return pg_class_aclcheck(relation, GetUserId(), ACL_SELECT); }) != ACLCHECK_OK)
+    Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
+          fmt::format("permission denied for relation {}", QualifiedName(relation)),
+          fmt::format("Role \"{}\" may not SELECT from it.", RoleName(GetUserId())),
+          fmt::format("GRANT SELECT ON {} TO {}.", QualifiedName(relation),
+                      QuoteIdentifier(RoleName(GetUserId()))));
+  if (Call(check_enable_rls, relation, GetUserId(), true) == RLS_ENABLED)
+    Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
+          fmt::format("row security would hide rows of {}", QualifiedName(relation)),
+          fmt::format("Its policies apply to role \"{}\".", RoleName(GetUserId())),
+          "Call as a role with BYPASSRLS, or as the owner of a table without FORCE ROW LEVEL "
+          "SECURITY.");
+}
+
 Oid OwnerOf(Oid relation) {
   return Section([=]() -> Oid {
     const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));

@@ -3,8 +3,10 @@
 
 #include "swap/cutover.hpp"
 #include "catalog/capture_rows.hpp"
+#include "catalog/comparison_rows.hpp"
 #include "catalog/cutover_rows.hpp"
 #include "catalog/event_rows.hpp"
+#include "compare/comparison.hpp"
 #include "job/clock.hpp"
 #include "pg/debug_point.hpp"
 #include "pg/spi.hpp"
@@ -14,7 +16,6 @@
 #include "swap/lock_pair.hpp"
 #include "swap/old_snapshots.hpp"
 #include "swap/swap_tables.hpp"
-#include "swap/verify.hpp"
 
 namespace pg_cutover::swap {
 
@@ -79,21 +80,42 @@ void MendRejected(job::Session& session, const Request& request, const Passed& p
       &made);
 }
 
-void Verify(job::Session& session) {
-  session.InStep([&] {
-    const Order order = LoadOrder(session.row());
-    const bool filtered = order.forward && order.forward->source_filter;
-    const Comparison found = CompareContents(order.link, filtered);
-    if (found.source == found.target) return;
-    const std::string source = pg::QualifiedName(order.link.source);
-    const std::string target = pg::QualifiedName(order.link.target);
-    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-              fmt::format("{} and {} do not hold the same rows", source, target),
-              fmt::format("{}: {} rows, checksum {}; {}: {} rows, checksum {}.", source,
-                          found.source.rows, found.source.checksum, target, found.target.rows,
-                          found.target.checksum),
-              "Nothing was changed. Find the difference before you ask again.");
-  });
+void RecordVerified(const catalog::JobRow& job, int64_t comparison) {
+  catalog::Event event;
+  event.kind = job.kind;
+  event.message = fmt::format("relies on comparison {}, which found no difference", comparison);
+  event.migration = job.migration;
+  event.link = job.link;
+  event.job = job.id;
+  event.source = job.source;
+  event.target = job.target;
+  catalog::RecordEvent(event);
+}
+
+[[noreturn]] void RaiseDifferent(int64_t job) {
+  const catalog::ComparisonRow found = catalog::FindComparison(job).value();
+  pg::Raise(
+      ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+      fmt::format("{} and {} do not hold the same rows", pg::QualifiedName(found.source),
+                  pg::QualifiedName(found.target)),
+      fmt::format("{} missing, {} extra, {} changed, {} in another representation, of {} and "
+                  "{} rows.",
+                  found.counts.missing, found.counts.extra, found.counts.changed,
+                  found.counts.representation_only, found.rows_source, found.rows_target),
+      fmt::format("Nothing was changed. SELECT * FROM migrate.difference WHERE job = {}", job));
+}
+
+// A comparison of this link that is recent and clean is enough, unless rows have been mended since.
+void Verify(job::Session& session, bool mended) {
+  const catalog::LinkRow link = session.InStep([&] { return LoadOrder(session.row()).link; });
+  const std::optional<int64_t> clean = session.InStep(
+      [&] { return catalog::CleanComparison(link.id, compare::MaxVerificationAgeMs()); });
+  if (clean && !mended) {
+    session.InStep([&] { RecordVerified(session.row(), *clean); });
+    return;
+  }
+  if (compare::CompareNow(session, link.source, link.target)) return;
+  session.InStep([&] { RaiseDifferent(session.id()); });
 }
 
 void RecordDuration(job::Session& session, int64_t locked_us, int64_t waited_us, int attempts) {
@@ -172,7 +194,7 @@ void LeadSwap(job::Session& session) {
     pg::DebugPoint("cutover_gate");
     if (request.verify) {
       session.SetPhase("verify");
-      Verify(session);
+      Verify(session, passed.rejected_rows);
     }
     if (passed.complete_xid) {
       session.SetPhase("snapshots");

@@ -32,6 +32,14 @@ int64_t LeftMs(int64_t deadline_us) {
   return std::max<int64_t>(1, (deadline_us - job::NowMicros()) / 1000);
 }
 
+// A lock on an OID is granted for a table that is gone as well.
+void RequirePresent(Oid table) {
+  if (pg::Call(get_rel_name, table) != nullptr) return;
+  pg::Raise(
+      ERRCODE_UNDEFINED_TABLE, fmt::format("relation with OID {} does not exist any more", table),
+      "It was to be swapped, and was dropped meanwhile.", "Cancel the job with migrate_cancel.");
+}
+
 // Every partition below `relation`, by OID, unlocked. Under AccessExclusiveLock on `relation` none
 // can come or go.
 std::vector<Oid> Below(Oid relation) {
@@ -99,6 +107,7 @@ HeldLocks LockPair(Oid live, Oid mirror, const std::vector<Oid>& dependents,
   // What is below a table is known for certain only once the table is locked.
   for (const Oid table : {live, mirror}) {
     lock(table);
+    RequirePresent(table);
     for (const Oid part : Below(table))
       lock(part);
   }

@@ -151,8 +151,9 @@ std::vector<std::string> LiveColumns::Obstacles(const Reader& reader) const {
                                     pg::QuoteIdentifier(column->name), pair_.Live(),
                                     pair_.Mirror()));
   }
-  // Both of its tables would be the mirror then.
-  if (!spi.Execute(kReadsMirror, arguments(pair_.mirror)).empty())
+  // Both of its tables would be the mirror then. (A look ahead without a mirror takes the live table for it.)
+  if (pair_.mirror != pair_.live &&
+      !spi.Execute(kReadsMirror, arguments(pair_.mirror)).empty())
     reasons.push_back(fmt::format("it reads both {} and {}", pair_.Live(), pair_.Mirror()));
   const pg::Rows keys = spi.Execute(kConstraints, arguments(pair_.live));
   if (keys.empty()) return reasons;

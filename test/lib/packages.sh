@@ -17,6 +17,7 @@ wanted=(
   g++ make cmake
   libboost-dev libfmt-dev libxxhash-dev libgtest-dev
   libipc-run-perl valgrind spin
+  "postgresql-$pg_major-cron"
   "$@"
 )
 

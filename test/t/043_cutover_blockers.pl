@@ -15,15 +15,18 @@ my $server = JobNode->new(
 	shared_preload_libraries => 'pg_cutover',
 	'pg_cutover.launcher_naptime' => 60,
 	max_prepared_transactions => 5,
+	max_connections => 30,
 	autovacuum => 'off');
 my $node = $server->node;
 
 sub make_pair
 {
-	my ($name, $database) = @_;
+	my ($name, $database, $more) = @_;
+	$more //= '';
 	$server->ask(<<"SQL", $database);
 CREATE TABLE $name (id int PRIMARY KEY, v text);
 INSERT INTO $name SELECT n, 'v' FROM generate_series(1, 1000) n;
+$more
 SELECT migrate_shadow('$name', '${name}_new', ARRAY['ALTER COLUMN id TYPE bigint']);
 SQL
 	return;
@@ -50,7 +53,9 @@ sub session
 {
 	my ($sql, %options) = @_;
 	my $session = $node->background_psql($options{database} // 'postgres', on_error_stop => 0,
-		extra_params => $options{user} ? [ '-U', $options{user} ] : []);
+		extra_params => [
+			$options{user} ? ('-U', $options{user}) : (),
+			$options{walsender} ? ('-d', $node->connstr($options{database}) . ' replication=database') : () ]);
 	my $pid = $session->query('SELECT pg_backend_pid()');
 	$session->query($sql);
 	return ($session, $pid);
@@ -129,7 +134,12 @@ make_pair('prepared');
 copy('prepared');
 {
 	my $gate = $server->gate('cutover_gate');
-	my $job = $server->ask("SELECT migrate_cutover('prepared', 'prepared_new', lock_timeout => '50 ms', attempts => 2)");
+	my $job = $server->ask(<<'SQL');
+BEGIN \; SELECT FROM prepared LIMIT 0 \; PREPARE TRANSACTION 'young';
+SELECT migrate_cutover('prepared', 'prepared_new', lock_timeout => '50 ms', attempts => 2);
+ROLLBACK PREPARED 'young';
+SQL
+	like($job, qr/^\d+$/, 'a young prepared transaction is no reason to refuse');
 	$server->worker_at('cutover_gate');
 	$server->ask("BEGIN; UPDATE prepared SET v = 'p' WHERE id = 1; PREPARE TRANSACTION 'the gid';");
 	$gate->quit;
@@ -187,45 +197,102 @@ copy('parent');
 
 # ---- O36: whom it may terminate, in two databases from one template: all OIDs are the same --------------------------
 {
-	$server->ask('CREATE ROLE app LOGIN');
+	$server->ask('CREATE ROLE app LOGIN REPLICATION');
 	$server->ask('CREATE DATABASE template_of_two');
 	$server->ask('CREATE EXTENSION pg_cutover', 'template_of_two');
 	make_pair('held', 'template_of_two');
 	$server->ask('GRANT SELECT, INSERT, UPDATE, DELETE ON held TO app', 'template_of_two');
 	copy('held', 'template_of_two');
+	$server->ask(<<'SQL', 'template_of_two');
+CREATE TABLE child_1 (id int PRIMARY KEY, held int REFERENCES held);
+CREATE TABLE child_2 (LIKE child_1, FOREIGN KEY (held) REFERENCES held);
+CREATE TABLE child_3 (LIKE child_1, FOREIGN KEY (held) REFERENCES held);
+CREATE TABLE unrelated (id int);
+GRANT ALL ON child_1, child_2, child_3, unrelated TO app;
+SQL
 	$server->until_true("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'template_of_two')", 'the worker has left');
 	$server->ask("CREATE DATABASE $_ TEMPLATE template_of_two") for qw(one two);
 	is($server->ask("SELECT 'held'::regclass::oid", 'one'), $server->ask("SELECT 'held'::regclass::oid", 'two'), 'one OID in two databases');
 
-	my ($expendable, $expendable_pid) = session('BEGIN; SELECT count(*) FROM held;', database => 'one', user => 'app');
-	my ($superuser, $superuser_pid) = session('BEGIN; SELECT count(*) FROM held;', database => 'one');
-	my ($locker, $locker_pid) = session('BEGIN; LOCK TABLE held IN SHARE MODE;', database => 'one', user => 'app');
-	my ($elsewhere, $elsewhere_pid) = session('BEGIN; SELECT count(*) FROM held;', database => 'two', user => 'app');
+	# Prepared transactions that nobody commits, on another table, and on the same OID in another database.
+	$server->ask("BEGIN; SELECT FROM unrelated; PREPARE TRANSACTION 'unrelated'", 'one');
+	$server->ask("BEGIN; SELECT FROM held; PREPARE TRANSACTION 'elsewhere'", 'two');
+	$server->until_true("SELECT bool_and(prepared < clock_timestamp() - interval '2.1 s') FROM pg_prepared_xacts", 'forgotten ones');
 
-	my $job = $server->ask("SELECT migrate_cutover('held', 'held_new', lock_timeout => '50 ms', attempts => 3)", 'one');
+	my %pid;
+	my %session;
+	my $open = sub {
+		my ($name, $sql, %options) = @_;
+		($session{$name}, $pid{$name}) = session("BEGIN; $sql;", database => 'one', user => 'app', %options);
+	};
+	$open->('a reader', 'SELECT count(*) FROM held');
+	my $expendable = $pid{'a reader'};
+	$open->('a superuser', 'SELECT count(*) FROM held', user => undef);
+	$open->('who holds the same OID in another database', 'SELECT count(*) FROM held', database => 'two');
+	$open->('who reads another table', 'SELECT count(*) FROM unrelated');
+	$open->('a walsender', 'SELECT count(*) FROM held', walsender => 1);
+	is($server->ask("SELECT backend_type FROM pg_stat_activity WHERE pid = $pid{'a walsender'}"), 'walsender', 'it is one');
+
+	my $gate = $server->gate('cutover_gate', 'one');
+	my $job = $server->ask("SELECT migrate_cutover('held', 'held_new', lock_timeout => '50 ms', attempts => 3, verify => false)", 'one');
+	like($job, qr/^\d+$/, 'other tables\' prepared transactions are no reason to refuse');
+	$server->worker_at('cutover_gate');
+	my %table = ('SHARE' => 'held', 'SHARE ROW EXCLUSIVE' => 'child_1', 'EXCLUSIVE' => 'child_2', 'ACCESS EXCLUSIVE' => 'child_3');
+	$open->("who locked a table on purpose ($_)", "LOCK TABLE $table{$_} IN $_ MODE") for sort keys %table;
+	# It waits for the SHARE lock, and holds nothing.
+	my $waiter = $node->background_psql('one', on_error_stop => 0, extra_params => [ '-U', 'app' ]);
+	$session{'who waits'} = $waiter;
+	$pid{'who waits'} = $waiter->query('SELECT pg_backend_pid()');
+	$waiter->query_until(qr/begun/, "\\echo begun\nUPDATE held SET v = 'waited' WHERE id = 1;\n");
+	$server->until_true("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $pid{'who waits'}", 'a writer waits');
+	$gate->quit;
 	$server->until_state($job, 'failed', 'without being told to', database => 'one');
-	is(alive($_), '1', 'nobody is terminated') for $expendable_pid, $superuser_pid, $locker_pid, $elsewhere_pid;
+	is(alive($pid{$_}), '1', "it does not terminate: $_") for sort keys %pid;
 
-	$job = $server->ask("SELECT migrate_cutover('held', 'held_new', lock_timeout => '50 ms', attempts => 12, terminate_blockers_after => '700 ms')", 'one');
+	$job = $server->ask("SELECT migrate_cancel($job); SELECT migrate_cutover('held', 'held_new', lock_timeout => '50 ms', attempts => 12, terminate_blockers_after => '700 ms', verify => false)", 'one');
+	$job =~ s/.*\n//s;
 	$server->until_state($job, 'failed', 'some may not be terminated', database => 'one');
-	is(alive($expendable_pid), '0', 'a reader is, when it was asked for');
-	is(alive($superuser_pid), '1', 'a superuser is not');
-	is(alive($locker_pid), '1', 'who locked the table on purpose is not');
-	is(alive($elsewhere_pid), '1', 'who holds the same OID in another database is not');
-	is($server->ask("SELECT count(*), min(details ->> 'pid') FROM migrate.event_log WHERE job = $job AND message LIKE 'terminated: %'", 'one'),
-		"1|$expendable_pid", 'and it is on record');
+	is(alive($expendable), '0', 'a reader is, when it was asked for');
+	is(alive($pid{$_}), '1', "terminated is not: $_") for grep { $_ ne 'a reader' } sort keys %pid;
+	is($server->ask("SELECT string_agg(message ~ '^terminated: ' || ' ' || (details ->> 'pid'), ', ') FROM migrate.event_log WHERE job = $job AND details ? 'pid'", 'one'),
+		"true $expendable", 'that, and no other attempt at it, is on record');
 	is($server->ask(<<"SQL", 'one'), 't', 'not before its time');
 SELECT k.at - s.at >= interval '700 ms' FROM migrate.event_log k, migrate.event_log s
  WHERE k.job = $job AND k.message LIKE 'terminated: %' AND s.job = $job AND s.message LIKE '% entered phase swap'
 SQL
-	$superuser->query('COMMIT');
-	$locker->query('COMMIT');
+	$session{$_}->query('COMMIT') for grep { !/elsewhere|another database|a reader|who waits/ } sort keys %session;
 	$server->ask("SELECT migrate_resume($job)", 'one');
 	$server->until_state($job, 'succeeded', 'it succeeds without them', database => 'one');
 	is(swapped('held', 'one'), 't', 'swapped in one database');
 	is(swapped('held', 'two'), 'f', 'not in the other');
-	$elsewhere->query('COMMIT');
-	eval { $_->quit } for $expendable, $superuser, $locker, $elsewhere;
+	is($server->ask('SELECT v FROM held WHERE id = 1', 'one'), 'waited', 'the writer that waited has written');
+	eval { $_->quit } for values %session;
+	$server->ask("ROLLBACK PREPARED 'unrelated'", 'one');
+	$server->ask("ROLLBACK PREPARED 'elsewhere'", 'two');
+}
+
+# ---- O36: with the rights of the job's role, and nothing on suspicion ------------------------------------------
+{
+	$server->ask('CREATE ROLE keeper LOGIN; GRANT CREATE ON SCHEMA public TO keeper');
+	$server->ask("SELECT migrate_grant('keeper')");
+	make_pair('kept', undef, 'ALTER TABLE kept OWNER TO keeper; GRANT SELECT ON kept TO app;');
+	copy('kept');
+	my ($hidden, $hidden_pid) = session('BEGIN; SELECT count(*) FROM kept;', user => 'app');
+	my $told = "SELECT string_agg(regexp_replace(message, ':.*', ''), ', ') FROM migrate.event_log WHERE details ->> 'pid' = '$hidden_pid'";
+	my $job = $server->ask("SELECT migrate_cutover('kept', 'kept_new', lock_timeout => '20 ms', attempts => 3, terminate_blockers_after => '1 ms')");
+	$server->until_state($job, 'failed', 'a session that the job\'s role knows nothing about');
+	is($server->ask($told), '', 'is not tried to be terminated');
+	like($server->ask("SELECT error_detail FROM migrate.job WHERE id = $job"), qr/pid $hidden_pid /, 'but named');
+	$server->ask("GRANT pg_read_all_stats TO keeper; SELECT migrate_resume($job)");
+	$server->until_state($job, 'failed', 'one that it may look at, but not terminate');
+	like($server->ask($told), qr/^could not be terminated \(.*\), could not be terminated \(.*\)$/,
+		'is on record as such');
+	is(alive($hidden_pid), '1', 'and lives');
+	$server->ask("GRANT pg_signal_backend TO keeper; SELECT migrate_resume($job)");
+	$server->until_state($job, 'succeeded', 'one that it may terminate');
+	is(alive($hidden_pid), '0', 'is');
+	is(swapped('kept'), 't', 'swapped');
+	eval { $hidden->quit };
 }
 
 # Who ends them has to know what they are: with the right to signal alone nobody is terminated.

@@ -53,6 +53,26 @@ UPDATE p SET k = 12 WHERE id = 2;
 DELETE FROM notes WHERE id = 1;
 TRUNCATE p1;
 
+-- a cache entry that is made while another one is: its default is computed beforehand, and writes to another source
+CREATE TABLE inner_s (id int PRIMARY KEY, v text);
+CREATE TABLE inner_m (id bigint PRIMARY KEY, v text);
+SELECT migrate_link('inner_s', 'inner_m') > 0;
+SELECT migrate_sync('inner_s', 'inner_m');
+CREATE SEQUENCE inner_id;
+CREATE FUNCTION write_inner() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+BEGIN INSERT INTO public.inner_s VALUES (nextval('public.inner_id'), 'n'); RETURN 'x'; END $$;
+CREATE FUNCTION claims() RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN public.write_inner(); END $$;
+CREATE TABLE outer_s (id int PRIMARY KEY, v text);
+CREATE TABLE outer_m (id int PRIMARY KEY, v text, w text DEFAULT claims());
+SELECT migrate_link('outer_s', 'outer_m') > 0;
+SELECT migrate_sync('outer_s', 'outer_m');
+\connect -
+INSERT INTO outer_s VALUES (1, 'o'), (2, 'o');
+INSERT INTO inner_s VALUES (0, 'n');
+ALTER TABLE outer_m ALTER COLUMN v SET STATISTICS 10;
+UPDATE outer_s SET v = 'p';
+SET client_min_messages = warning;
+
 SELECT migrate_cutover('t', 't_new') AS job \gset
 CALL migrate_wait(:job);
 INSERT INTO t VALUES (500, 'reverse', 'b', 5);
@@ -64,6 +84,10 @@ BEGIN
     IF EXISTS ((SELECT id::bigint, v, big, n FROM t EXCEPT ALL SELECT id, w, big, n FROM t_new)
                UNION ALL (SELECT id, w, big, n FROM t_new EXCEPT ALL SELECT id::bigint, v, big, n FROM t))
     THEN RAISE 't and its mirror differ'; END IF;
+    IF EXISTS ((SELECT id::bigint, v FROM inner_s EXCEPT ALL TABLE inner_m)
+               UNION ALL (TABLE inner_m EXCEPT ALL SELECT id::bigint, v FROM inner_s))
+        OR (SELECT count(*) FROM outer_m WHERE v = 'p') <> 2
+    THEN RAISE 'a row of a nested entry went astray'; END IF;
     IF (SELECT v FROM t WHERE id = 30) <> 'changed' THEN RAISE 'a write was lost'; END IF;
     IF (SELECT note FROM p_m WHERE id = 99) <> 'early' THEN RAISE 'a note was lost'; END IF;
 END $$;

@@ -1,0 +1,319 @@
+-- Two schemas side by side: what is the same is not reported, and each single difference is.
+SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS pg_cutover CASCADE;
+CREATE EXTENSION pg_cutover;
+CREATE ROLE diff_owner;
+CREATE ROLE diff_reader;
+CREATE ROLE diff_stranger;
+CREATE SCHEMA diff_common;
+CREATE TABLE diff_common.country (code text PRIMARY KEY);
+
+-- One of everything, in the schema it is told. Names are unqualified and refer to each other.
+CREATE FUNCTION fill(schema text) RETURNS void LANGUAGE plpgsql AS $fill$
+BEGIN
+    EXECUTE format('CREATE SCHEMA %I', schema);
+    PERFORM set_config('search_path', format('%I, diff_common', schema), true);
+    CREATE TYPE state AS ENUM ('new', 'paid', 'sent');
+    CREATE TYPE span AS RANGE (subtype = date);
+    CREATE TYPE point3 AS (x integer, y integer, z numeric(5, 2));
+    CREATE DOMAIN cents AS bigint DEFAULT 0 NOT NULL CHECK (VALUE >= 0);
+    CREATE SEQUENCE ticket AS integer START 100 INCREMENT 5 MAXVALUE 9000 CYCLE;
+    -- pg_catalog has a type of this name: PostgreSQL writes ours with its schema.
+    CREATE DOMAIN path AS text;
+    CREATE FUNCTION rate(amount integer DEFAULT 1) RETURNS numeric LANGUAGE sql IMMUTABLE RETURN amount * 1.5;
+    CREATE TABLE customer (
+        id   integer GENERATED ALWAYS AS IDENTITY (START 10) PRIMARY KEY,
+        name text COLLATE "C" NOT NULL,
+        home text REFERENCES country,
+        spot point3,
+        file path
+    );
+    CREATE TABLE orders (
+        id       serial,
+        customer integer NOT NULL REFERENCES customer (id) ON DELETE CASCADE,
+        state    state NOT NULL DEFAULT 'new',
+        price    cents,
+        fee      numeric GENERATED ALWAYS AS (rate(3)) STORED,
+        period   span,
+        note     text,
+        CHECK (price < 1000000), CHECK (note <> 'schema.x'), PRIMARY KEY (id, state)
+    ) PARTITION BY LIST (state);
+    CREATE TABLE orders_new PARTITION OF orders FOR VALUES IN ('new');
+    CREATE TABLE orders_rest PARTITION OF orders DEFAULT WITH (fillfactor = 70);
+    CREATE INDEX ON orders (customer) WHERE price > 0;
+    CREATE INDEX customer_by_name ON customer (lower(name));
+    CREATE STATISTICS customer_pair (ndistinct) ON home, name FROM customer;
+    CREATE UNLOGGED TABLE visit (at timestamptz, what text);
+    ALTER TABLE visit ALTER COLUMN what SET STORAGE EXTERNAL;
+    CREATE TABLE visit_child () INHERITS (visit);
+    CREATE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+        'BEGIN NEW.note := OLD.note; RETURN NEW; END';
+    EXECUTE format($$ALTER FUNCTION note_change() SET search_path = %I, pg_temp$$, schema);
+    CREATE TRIGGER keep_note BEFORE UPDATE ON orders FOR EACH ROW WHEN (OLD.note IS NOT NULL)
+        EXECUTE FUNCTION note_change();
+    EXECUTE format('CREATE FUNCTION total() RETURNS bigint LANGUAGE sql STABLE AS
+        $$ SELECT sum(price) FROM %1$I.orders WHERE note <> ''%2$s'' $$', schema, 'plain');
+    CREATE PROCEDURE tidy(INOUT days integer = 30) LANGUAGE plpgsql AS 'BEGIN DELETE FROM visit; END';
+    CREATE FUNCTION add_up(a numeric, b cents) RETURNS numeric LANGUAGE sql IMMUTABLE RETURN a + b;
+    CREATE AGGREGATE cents_sum(cents) (SFUNC = add_up, STYPE = numeric, INITCOND = '0');
+    CREATE VIEW open_orders WITH (security_barrier) AS
+        SELECT o.id, c.name, total() AS total FROM orders o JOIN customer c ON c.id = o.customer WHERE o.state = 'new';
+    CREATE MATERIALIZED VIEW by_state AS SELECT state, cents_sum(price) AS price FROM orders GROUP BY state;
+    CREATE UNIQUE INDEX ON by_state (state);
+    CREATE RULE no_delete AS ON DELETE TO visit DO INSTEAD NOTHING;
+    ALTER TABLE customer ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY own_home ON customer FOR SELECT TO diff_reader USING (home = (SELECT max(code) FROM country));
+    CREATE OPERATOR <+> (LEFTARG = numeric, RIGHTARG = cents, FUNCTION = add_up);
+    GRANT USAGE ON SCHEMA diff_common TO diff_reader;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO diff_reader', schema);
+    GRANT SELECT, INSERT ON orders TO diff_reader;
+    GRANT SELECT (name) ON customer TO diff_reader WITH GRANT OPTION;
+    GRANT USAGE ON SEQUENCE ticket TO diff_reader;
+    REVOKE EXECUTE ON FUNCTION total() FROM PUBLIC;
+    COMMENT ON TABLE orders IS 'what was bought';
+    COMMENT ON COLUMN orders.note IS 'by the customer';
+    COMMENT ON FUNCTION total() IS 'of all';
+    COMMENT ON CONSTRAINT orders_pkey ON orders IS 'the key';
+END
+$fill$;
+-- Read by people: what differs, one line each.
+CREATE FUNCTION differences(old text, new text) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT concat_ws(' | ', kind, object, difference, coalesce(replace(old_definition, E'\n', ' '), '-'),
+                     coalesce(replace(new_definition, E'\n', ' '), '-'))
+      FROM public.migrate_schema_diff(old::regnamespace, new::regnamespace)
+$$;
+
+SELECT fill('before');
+SELECT fill('After All');
+-- The same objects: no row, in either direction, under any search_path, for names that need quotes.
+SELECT count(*) FROM migrate_schema_diff('before', '"After All"');
+SELECT count(*) FROM migrate_schema_diff('"After All"', 'before');
+SET search_path = before, public;
+SELECT count(*) FROM migrate_schema_diff('before', '"After All"');
+SET search_path = "After All", before, public;
+SELECT count(*) FROM migrate_schema_diff('before', '"After All"');
+SHOW search_path;
+RESET search_path;
+-- Schemas that are called as the rows of a trigger are.
+SELECT fill('old');
+SELECT fill('new');
+SELECT * FROM differences('old', 'new');
+CREATE OR REPLACE FUNCTION new.note_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = new, pg_temp AS
+    'BEGIN OLD.note := OLD.note; RETURN NEW; END';
+SELECT * FROM differences('old', 'new');
+DROP SCHEMA old, new CASCADE;
+-- It looked at something: all of it is extra in a schema that is empty.
+CREATE SCHEMA empty;
+GRANT USAGE ON SCHEMA empty TO diff_reader;
+SELECT difference, kind, count(*) FROM migrate_schema_diff('empty', 'before') GROUP BY 1, 2 ORDER BY 1, kind COLLATE "C";
+SELECT kind, object, difference, old_definition FROM migrate_schema_diff('before', 'empty')
+ WHERE kind IN ('table', 'type', 'sequence', 'view', 'procedure') ORDER BY kind COLLATE "C", object COLLATE "C";
+
+-- ---- no differences: what other tools report --------------------------------------------------------------------------
+-- Names of constraints, indexes and statistics.
+ALTER TABLE "After All".orders RENAME CONSTRAINT orders_price_check TO dear;
+ALTER TABLE "After All".customer RENAME CONSTRAINT customer_pkey TO customer_key;
+ALTER INDEX "After All".customer_by_name RENAME TO customer_lower_idx;
+ALTER STATISTICS "After All".customer_pair RENAME TO customer_stats;
+-- Two with one definition, and one of them under another name.
+ALTER TABLE before.customer ADD CONSTRAINT a CHECK (id > 0), ADD CONSTRAINT b CHECK (id > 0);
+ALTER TABLE "After All".customer ADD CONSTRAINT b CHECK (id > 0), ADD CONSTRAINT c CHECK (id > 0);
+-- The order in which grants were made, and the place that a dropped column leaves.
+GRANT INSERT ON before.visit TO diff_reader, diff_stranger;
+GRANT INSERT ON "After All".visit TO diff_stranger, diff_reader;
+ALTER TABLE before.visit ADD COLUMN gone integer;
+ALTER TABLE before.visit DROP COLUMN gone;
+-- Default privileges that are written out.
+GRANT ALL ON "After All".by_state TO CURRENT_USER;
+SELECT * FROM differences('before', '"After All"');
+-- One of them too many: that one is extra, whatever it is called.
+ALTER TABLE "After All".customer ADD CONSTRAINT a2 CHECK (id > 0);
+SELECT * FROM differences('before', '"After All"');
+ALTER TABLE "After All".customer DROP CONSTRAINT a2;
+
+-- ---- each difference, alone ---------------------------------------------------------------------------------------------
+-- One statement, what is reported, and back.
+CREATE TABLE single (number integer GENERATED ALWAYS AS IDENTITY, statement text);
+INSERT INTO single (statement) VALUES
+    ('ALTER TABLE visit SET LOGGED'),
+    ('ALTER TABLE orders_rest SET (fillfactor = 80)'),
+    ('ALTER TABLE customer SET (toast.autovacuum_enabled = off)'),
+    ('ALTER TABLE orders DETACH PARTITION orders_new'),
+    ('ALTER TABLE visit_child NO INHERIT visit'),
+    ('ALTER TABLE customer REPLICA IDENTITY FULL'),
+    ('ALTER TABLE customer FORCE ROW LEVEL SECURITY'),
+    ('ALTER TABLE customer OWNER TO diff_owner'),
+    ('ALTER TABLE customer CLUSTER ON customer_lower_idx'),
+    ('ALTER TABLE visit ADD COLUMN extra integer DEFAULT 7'),
+    ('ALTER TABLE visit_child ADD COLUMN own integer'),
+    ('ALTER TABLE visit ALTER COLUMN what TYPE varchar(20)'),
+    ('ALTER TABLE visit ALTER COLUMN at TYPE timestamptz(3)'),
+    ('ALTER TABLE customer DROP COLUMN name CASCADE, ADD COLUMN name text NOT NULL'),
+    ('ALTER TABLE customer ALTER COLUMN name DROP NOT NULL'),
+    ('ALTER TABLE orders ALTER COLUMN state SET DEFAULT ''paid'''),
+    ('ALTER TABLE orders ALTER COLUMN id DROP DEFAULT'),
+    ('ALTER TABLE customer ALTER COLUMN id SET GENERATED BY DEFAULT'),
+    ('ALTER TABLE customer ALTER COLUMN id SET MAXVALUE 500'),
+    ('ALTER TABLE orders ALTER COLUMN fee DROP EXPRESSION'),
+    ('ALTER TABLE visit ALTER COLUMN what SET STORAGE MAIN'),
+    ('ALTER TABLE visit ALTER COLUMN what SET COMPRESSION pglz'),
+    ('ALTER TABLE visit ALTER COLUMN what SET STATISTICS 500'),
+    ('ALTER TABLE visit ALTER COLUMN what SET (n_distinct = 5)'),
+    ('ALTER TABLE orders DROP CONSTRAINT dear'),
+    ('ALTER TABLE orders DROP CONSTRAINT dear, ADD CONSTRAINT dear CHECK (price < 5)'),
+    ('ALTER TABLE customer DROP CONSTRAINT customer_home_fkey'),
+    ('ALTER TABLE customer DROP CONSTRAINT customer_home_fkey,
+        ADD CONSTRAINT customer_home_fkey FOREIGN KEY (home) REFERENCES country NOT VALID'),
+    ('CREATE INDEX again ON customer (name)'),
+    ('DROP INDEX customer_lower_idx'),
+    ('ALTER INDEX customer_key SET (fillfactor = 50)'),
+    ('DROP INDEX orders_customer_idx; CREATE INDEX orders_customer_idx ON ONLY orders (customer) WHERE price > 0'),
+    ('ALTER TABLE orders DISABLE TRIGGER keep_note'),
+    ('DROP TRIGGER keep_note ON orders'),
+    ('CREATE OR REPLACE TRIGGER keep_note BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION note_change()'),
+    ('ALTER TABLE visit DISABLE RULE no_delete'),
+    ('CREATE OR REPLACE RULE no_delete AS ON DELETE TO visit DO ALSO NOTHING'),
+    ('ALTER POLICY own_home ON customer TO PUBLIC'),
+    ('ALTER POLICY own_home ON customer USING (home = ''x'')'),
+    ('DROP POLICY own_home ON customer; CREATE POLICY own_home ON customer AS RESTRICTIVE TO diff_reader WITH CHECK (true)'),
+    ('ALTER TABLE customer DISABLE ROW LEVEL SECURITY'),
+    ('GRANT DELETE ON orders TO diff_reader'),
+    ('REVOKE ALL ON orders FROM diff_reader'),
+    ('GRANT SELECT (name) ON customer TO diff_stranger'),
+    ('REVOKE GRANT OPTION FOR SELECT (name) ON customer FROM diff_reader'),
+    ('GRANT SELECT ON SEQUENCE ticket TO diff_reader'),
+    ('GRANT EXECUTE ON FUNCTION total() TO PUBLIC'),
+    ('GRANT CREATE ON SCHEMA "After All" TO diff_reader'),
+    ('ALTER SCHEMA "After All" OWNER TO diff_owner'),
+    ('ALTER FUNCTION total() IMMUTABLE'),
+    ('ALTER FUNCTION total() SECURITY DEFINER STRICT PARALLEL SAFE COST 5'),
+    ('ALTER FUNCTION total() OWNER TO diff_owner'),
+    ('ALTER FUNCTION total() SET work_mem = ''8MB'''),
+    ('ALTER FUNCTION note_change() SET search_path = before, pg_temp'),
+    -- It still reads the other schema: not the same although the text is.
+    ('CREATE OR REPLACE FUNCTION total() RETURNS bigint LANGUAGE sql STABLE AS
+        $$ SELECT sum(price) FROM before.orders WHERE note <> ''plain'' $$'),
+    ('CREATE FUNCTION total(integer) RETURNS bigint LANGUAGE sql RETURN 1'),
+    ('CREATE OR REPLACE FUNCTION rate(amount integer DEFAULT 2) RETURNS numeric LANGUAGE sql IMMUTABLE RETURN amount * 1.5'),
+    ('CREATE OR REPLACE PROCEDURE tidy(INOUT days integer = 30) LANGUAGE plpgsql AS ''BEGIN TRUNCATE visit; END'''),
+    ('CREATE OR REPLACE AGGREGATE cents_sum(cents) (SFUNC = add_up, STYPE = numeric, INITCOND = ''1'')'),
+    ('ALTER SEQUENCE ticket AS bigint NO CYCLE'),
+    ('ALTER SEQUENCE ticket INCREMENT 1 START 200 MINVALUE 50 MAXVALUE 99999'),
+    ('ALTER SEQUENCE ticket OWNED BY customer.id'),
+    ('CREATE OR REPLACE VIEW open_orders AS SELECT o.id, c.name, total() AS total FROM orders o
+        JOIN customer c ON c.id = o.customer WHERE o.state = ''paid'''),
+    -- The view reads the other schema's table.
+    ('CREATE OR REPLACE VIEW open_orders WITH (security_barrier) AS SELECT o.id, c.name, total() AS total
+        FROM orders o JOIN before.customer c ON c.id = o.customer WHERE o.state = ''new'''),
+    ('ALTER VIEW open_orders RESET (security_barrier)'),
+    ('DROP VIEW open_orders; CREATE TABLE open_orders (id integer, name text, total bigint)'),
+    ('REFRESH MATERIALIZED VIEW by_state WITH NO DATA'),
+    ('ALTER TYPE state ADD VALUE ''lost'' BEFORE ''sent'''),
+    ('ALTER TYPE state RENAME VALUE ''sent'' TO ''gone'''),
+    ('ALTER DOMAIN cents DROP NOT NULL'),
+    ('ALTER DOMAIN cents DROP DEFAULT'),
+    ('ALTER DOMAIN cents ADD CHECK (VALUE < 100)'),
+    ('ALTER TABLE customer DROP COLUMN spot; ALTER TYPE point3 ALTER ATTRIBUTE z TYPE numeric(6, 2)'),
+    ('ALTER TYPE point3 ADD ATTRIBUTE t integer CASCADE'),
+    ('DROP OPERATOR <+> (numeric, cents)'),
+    ('ALTER STATISTICS customer_stats SET STATISTICS 10'),
+    ('DROP STATISTICS customer_stats'),
+    ('COMMENT ON TABLE orders IS NULL'),
+    ('COMMENT ON COLUMN orders.note IS ''of ours'''),
+    ('COMMENT ON CONSTRAINT orders_pkey ON orders IS ''another'''),
+    ('COMMENT ON SCHEMA "After All" IS ''new'''),
+    ('CREATE TABLE lone (id integer PRIMARY KEY CHECK (id > 0), v text); GRANT SELECT ON lone TO diff_reader'),
+    ('DROP TABLE visit CASCADE');
+DO $$
+DECLARE
+    change record;
+    line text;
+    lines integer;
+BEGIN
+    FOR change IN SELECT * FROM single ORDER BY number LOOP
+        RAISE WARNING '%', change.statement;
+        lines := 0;
+        BEGIN
+            PERFORM set_config('search_path', '"After All", diff_common, pg_catalog', true);
+            EXECUTE change.statement;
+            PERFORM set_config('search_path', 'public', true);
+            FOR line IN SELECT * FROM differences('before', '"After All"') LOOP
+                RAISE WARNING '    %', line;
+                lines := lines + 1;
+            END LOOP;
+            RAISE EXCEPTION 'back' USING ERRCODE = 'ZZ001';
+        EXCEPTION WHEN SQLSTATE 'ZZ001' THEN NULL;
+        END;
+        IF lines = 0 THEN
+            RAISE WARNING '    NOTHING WAS REPORTED';
+        END IF;
+    END LOOP;
+END
+$$;
+SELECT count(*) AS left_over FROM migrate_schema_diff('before', '"After All"');
+
+-- Columns in another order are one row, as are constraints and defaults that stay the same.
+CREATE SCHEMA one;
+CREATE SCHEMA two;
+CREATE TABLE one.t (a integer PRIMARY KEY, b text DEFAULT 'x', c integer CHECK (c > 0), "d,e" text);
+CREATE TABLE two.t (c integer CHECK (c > 0), "d,e" text, a integer PRIMARY KEY, b text DEFAULT 'x');
+SELECT * FROM differences('one', 'two');
+-- A column that one lacks does not move the others.
+ALTER TABLE two.t ADD COLUMN f integer;
+CREATE TABLE one.u (a integer, gone integer, b integer);
+CREATE TABLE two.u (a integer, b integer);
+SELECT * FROM differences('one', 'two');
+DROP TABLE one.t, two.t, one.u, two.u;
+
+-- Objects of an extension are the extension's. Nobody's operators or functions get in, whoever owns the schema.
+CREATE SCHEMA hostile AUTHORIZATION diff_stranger;
+GRANT ALL ON SCHEMA public TO diff_stranger;
+SELECT migrate_grant('diff_stranger');
+SET ROLE diff_stranger;
+CREATE FUNCTION hostile.trap(name, text) RETURNS boolean LANGUAGE plpgsql AS
+    'BEGIN RAISE EXCEPTION ''trapped as %'', current_user; END';
+CREATE FUNCTION hostile.trap(oid, oid) RETURNS boolean LANGUAGE plpgsql AS
+    'BEGIN RAISE EXCEPTION ''trapped as %'', current_user; END';
+CREATE FUNCTION hostile.trap(oid, regclass) RETURNS boolean LANGUAGE plpgsql AS
+    'BEGIN RAISE EXCEPTION ''trapped as %'', current_user; END';
+CREATE FUNCTION hostile.trap(text, name) RETURNS text LANGUAGE plpgsql AS
+    'BEGIN RAISE EXCEPTION ''trapped as %'', current_user; END';
+CREATE FUNCTION hostile.format(text, name) RETURNS text LANGUAGE plpgsql AS
+    'BEGIN RAISE EXCEPTION ''trapped as %'', current_user; END';
+CREATE FUNCTION hostile.quote_ident(name) RETURNS text LANGUAGE plpgsql AS
+    'BEGIN RAISE EXCEPTION ''trapped as %'', current_user; END';
+CREATE OPERATOR hostile.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = hostile.trap);
+CREATE OPERATOR hostile.= (LEFTARG = name, RIGHTARG = text, FUNCTION = hostile.trap);
+CREATE OPERATOR hostile.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = hostile.trap);
+CREATE OPERATOR hostile.|| (LEFTARG = text, RIGHTARG = name, FUNCTION = hostile.trap);
+CREATE VIEW hostile.v AS SELECT 1 AS one;
+CREATE TABLE hostile.t (a integer CHECK (a > 0));
+RESET ROLE;
+SET search_path = hostile, public, pg_catalog;
+SELECT count(*) > 0 AS seen FROM public.migrate_schema_diff('hostile', 'one');
+RESET search_path;
+SELECT count(*) FROM migrate_schema_diff('one', 'two');
+CREATE EXTENSION citext SCHEMA two;
+SELECT * FROM differences('one', 'two');
+DROP EXTENSION citext;
+
+-- Who may call it needs no right on the schemas; mistakes are errors.
+SET ROLE diff_stranger;
+SELECT kind, object, difference FROM migrate_schema_diff('one', 'empty');
+RESET ROLE;
+SELECT * FROM migrate_schema_diff(NULL, 'one');
+SELECT * FROM migrate_schema_diff('one', NULL);
+SELECT * FROM migrate_schema_diff('one', 12345);
+SELECT * FROM migrate_schema_diff('one', 'nowhere');
+-- The result does not depend on a transaction that may not write.
+BEGIN READ ONLY;
+SELECT count(*) FROM migrate_schema_diff('before', '"After All"');
+COMMIT;
+
+DROP FUNCTION fill, differences;
+DROP TABLE single;
+DROP SCHEMA before, "After All", diff_common, empty, one, two, hostile CASCADE;
+REVOKE ALL ON SCHEMA public FROM diff_stranger;
+SELECT migrate_grant('diff_stranger', 'none');
+REVOKE USAGE ON SCHEMA public FROM diff_stranger;
+DROP ROLE diff_owner, diff_reader, diff_stranger;

@@ -1,0 +1,135 @@
+// Rows of comparisons; see comparison_rows.hpp.
+#include "catalog/comparison_rows.hpp"
+#include "catalog/scope.hpp"
+
+namespace pg_cutover::catalog {
+
+using pg::Argument;
+
+void BeginComparison(const ComparisonRow& row) {
+  Scope scope;
+  scope.Execute("DELETE FROM migrate.comparison_result WHERE job = $1", {Argument::Int8(row.job)});
+  scope.Execute(
+      "INSERT INTO migrate.comparison_result (job, link, source, target, method, columns, seed, "
+      "horizon) VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::xid8)",
+      {Argument::Int8(row.job), Argument::Int8(row.link), Argument::RegClass(row.source),
+       Argument::RegClass(row.target), Argument::Text(row.method), Argument::TextArray(row.columns),
+       Argument::Int8(static_cast<int64_t>(row.seed)),
+       Argument::Text(row.horizon ? std::optional(std::to_string(*row.horizon)) : std::nullopt)});
+}
+
+std::optional<ComparisonRow> FindComparison(int64_t job) {
+  Scope scope;
+  const pg::Rows rows = scope.Execute(
+      "SELECT link, source::oid, target::oid, method, columns, seed, verdict, rows_source, "
+      "rows_target, missing, extra, changed, representation_only, horizon::text "
+      "FROM migrate.comparison_result WHERE job = $1",
+      {Argument::Int8(job)});
+  if (rows.empty()) return std::nullopt;
+  ComparisonRow row;
+  row.job = job;
+  row.link = rows.Int8(0, 1);
+  row.source = rows.ObjectId(0, 2).value();
+  row.target = rows.ObjectId(0, 3).value();
+  row.method = rows.Text(0, 4).value();
+  row.columns = rows.TextArray(0, 5);
+  row.seed = static_cast<uint64_t>(rows.Int8(0, 6).value());
+  row.verdict = rows.Text(0, 7);
+  row.rows_source = rows.Int8(0, 8).value();
+  row.rows_target = rows.Int8(0, 9).value();
+  row.counts = {rows.Int8(0, 10).value(), rows.Int8(0, 11).value(), rows.Int8(0, 12).value(),
+                rows.Int8(0, 13).value()};
+  if (const std::optional<std::string> horizon = rows.Text(0, 14))
+    row.horizon = std::stoull(*horizon);
+  return row;
+}
+
+namespace {
+
+int64_t CountListed(Scope& scope, int64_t job) {
+  return scope
+      .Execute("SELECT count(*) FROM migrate.difference_row WHERE job = $1", {Argument::Int8(job)})
+      .Int8(0, 1)
+      .value();
+}
+
+bool IsListed(Scope& scope, int64_t job, const DifferenceRow& row) {
+  if (!row.key) return false;
+  return !scope
+              .Execute("SELECT FROM migrate.difference_row WHERE job = $1 AND key = $2::jsonb",
+                       {Argument::Int8(job), Argument::Text(row.key)})
+              .empty();
+}
+
+void List(Scope& scope, int64_t job, const DifferenceRow& row) {
+  scope.Execute(
+      "INSERT INTO migrate.difference_row (job, key, kind, columns, source_row, target_row, times) "
+      "VALUES ($1, $2::jsonb, $3, $4, $5::jsonb, $6::jsonb, $7)",
+      {Argument::Int8(job), Argument::Text(row.key), Argument::Text(row.kind),
+       Argument::TextArray(row.columns), Argument::Text(row.source_row),
+       Argument::Text(row.target_row), Argument::Int8(row.times)});
+}
+
+int64_t& CountOf(DifferenceCounts* counts, const std::string& kind) {
+  if (kind == "missing") return counts->missing;
+  if (kind == "extra") return counts->extra;
+  return kind == "changed" ? counts->changed : counts->representation_only;
+}
+
+}  // namespace
+
+void AddPart(int64_t job, const ComparedPart& part, int64_t most) {
+  Scope scope;
+  DifferenceCounts counts = part.counts;
+  if (!part.listed.empty()) {
+    const int64_t before = CountListed(scope, job);
+    int64_t listed = before;
+    for (const DifferenceRow& row : part.listed) {
+      if (before > 0 && IsListed(scope, job, row)) {
+        --CountOf(&counts, row.kind);
+      } else if (listed < most) {
+        List(scope, job, row);
+        ++listed;
+      }
+    }
+  }
+  scope.Execute(
+      "UPDATE migrate.comparison_result SET rows_source = rows_source + $2, "
+      "rows_target = rows_target + $3, missing = missing + $4, extra = extra + $5, "
+      "changed = changed + $6, representation_only = representation_only + $7, "
+      "snapshot_ms = greatest(snapshot_ms, $8) WHERE job = $1",
+      {Argument::Int8(job), Argument::Int8(part.rows_source), Argument::Int8(part.rows_target),
+       Argument::Int8(counts.missing), Argument::Int8(counts.extra), Argument::Int8(counts.changed),
+       Argument::Int8(counts.representation_only), Argument::Float8(part.snapshot_ms)});
+}
+
+std::string FinishComparison(int64_t job, const std::optional<std::string>& reason) {
+  Scope scope;
+  return scope
+      .Execute(
+          "UPDATE migrate.comparison_result SET finished_at = clock_timestamp(), reason = $2, "
+          "verdict = CASE WHEN missing + extra + changed + representation_only > 0 THEN "
+          "'different' WHEN $2 IS NOT NULL THEN 'inconclusive' ELSE 'equal' END "
+          "WHERE job = $1 RETURNING verdict",
+          {Argument::Int8(job), Argument::Text(reason)})
+      .Text(0, 1)
+      .value();
+}
+
+std::optional<int64_t> CleanComparison(int64_t link, int64_t max_age_ms) {
+  Scope scope;
+  const pg::Rows rows = scope.Execute(
+      "SELECT r.job FROM migrate.comparison_result r JOIN migrate.capture c ON c.link = r.link "
+      "WHERE r.link = $1 AND r.verdict = 'equal' AND r.started_at > c.complete_at "
+      "AND r.started_at > clock_timestamp() - make_interval(secs => $2 / 1000.0) "
+      "AND NOT EXISTS (SELECT FROM migrate.comparison_result o "
+      "JOIN migrate.difference_row d ON d.job = o.job "
+      "WHERE o.link = r.link AND d.repaired_at > r.started_at) "
+      "AND NOT EXISTS (SELECT FROM migrate.comparison_result o WHERE o.link = r.link "
+      "AND o.job > r.job AND o.verdict <> 'equal') ORDER BY r.job DESC LIMIT 1",
+      {Argument::Int8(link), Argument::Int8(max_age_ms)});
+  if (rows.empty()) return std::nullopt;
+  return rows.Int8(0, 1);
+}
+
+}  // namespace pg_cutover::catalog

@@ -1,0 +1,186 @@
+// The job that compares two tables; see comparison.hpp.
+#include <fmt/format.h>
+
+#include "catalog/comparison_rows.hpp"
+#include "catalog/event_rows.hpp"
+#include "compare/comparison.hpp"
+#include "compare/part.hpp"
+#include "compare/ranges.hpp"
+#include "compare/rolling.hpp"
+#include "pg/call.hpp"
+#include "pg/debug_point.hpp"
+#include "pg/spi.hpp"
+
+namespace pg_cutover::compare {
+
+namespace {
+
+constexpr const char* kScan = "compare";
+
+int max_snapshot_age_s = 600;
+int max_verification_age_s = 3600;
+int verification_interval_s = 3600;
+
+// What one core does in a millisecond; parallel workers make it faster, wide rows slower.
+constexpr double kRowsAMillisecond = 5'000;
+constexpr double kBytesAMillisecond = 300'000;
+
+struct Size {
+  int64_t rows = 0;
+  double scan_ms = 0;
+};
+
+Size SizeOf(const Sides& sides) {
+  pg::Spi spi;
+  const pg::Rows rows = spi.Query(
+      "SELECT coalesce(pg_catalog.sum(greatest(c.reltuples, 0)) FILTER (WHERE r.source), "
+      "0)::bigint, "
+      "coalesce(pg_catalog.sum(greatest(c.reltuples, 0)), 0)::float8, "
+      "coalesce(pg_catalog.sum(pg_catalog.pg_table_size(c.oid)), 0)::float8 "
+      "FROM (VALUES ($1::oid, true), ($2::oid, false)) AS r (id, source) CROSS JOIN LATERAL "
+      "(SELECT relid FROM pg_catalog.pg_partition_tree(r.id) WHERE isleaf UNION SELECT r.id) AS t "
+      "JOIN pg_catalog.pg_class c ON c.oid = t.relid WHERE c.relkind IN ('r', 'm')",
+      {pg::Argument::ObjectId(sides.source), pg::Argument::ObjectId(sides.target)});
+  Size size;
+  size.rows = rows.Int8(0, 1).value();
+  size.scan_ms = rows.Float8(0, 2).value() / kRowsAMillisecond +
+                 rows.Float8(0, 3).value() / kBytesAMillisecond;
+  return size;
+}
+
+std::string Method(const Sides& sides, const std::string& asked, const Size& size) {
+  if (asked == "snapshot") return asked;
+  const std::optional<std::string> obstacle = RangeObstacle(sides);
+  if (asked == "rolling" && obstacle)
+    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED, "the tables cannot be compared range by range",
+              fmt::format("The reason: {}.", *obstacle), "Use mode => 'snapshot'.");
+  if (asked == "rolling") return asked;
+  const bool fits = size.scan_ms <= static_cast<double>(MaxSnapshotAgeMs());
+  return fits || obstacle ? "snapshot" : "rolling";
+}
+
+catalog::ComparisonRow NewComparison(const job::Session& session, const Sides& sides,
+                                     const std::string& method) {
+  catalog::ComparisonRow row;
+  row.job = session.id();
+  if (sides.link) row.link = sides.link->id;
+  row.source = sides.source;
+  row.target = sides.target;
+  row.method = method;
+  for (const Column& column : sides.columns)
+    row.columns.push_back(column.name);
+  row.seed = RandomSeed();
+  pg::Spi spi;
+  row.horizon = std::stoull(
+      spi.Query("SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text")
+          .Text(0, 1)
+          .value());
+  return row;
+}
+
+// What was found, in the event log.
+void Announce(const job::Session& session) {
+  const catalog::ComparisonRow found = catalog::FindComparison(session.id()).value();
+  const catalog::DifferenceCounts& counts = found.counts;
+  catalog::Event event;
+  event.kind = "comparison";
+  event.message = fmt::format("compared: {}", found.verdict.value());
+  event.migration = session.row().migration;
+  event.link = found.link;
+  event.job = found.job;
+  event.source = found.source;
+  event.target = found.target;
+  event.details = fmt::format(
+      R"({{"rows_source": {}, "rows_target": {}, "missing": {}, "extra": {}, "changed": {}, )"
+      R"("representation_only": {}}})",
+      found.rows_source, found.rows_target, counts.missing, counts.extra, counts.changed,
+      counts.representation_only);
+  catalog::RecordEvent(event);
+}
+
+void CompareSnapshot(job::Session& session) {
+  session.InStep([&] {
+    const catalog::ComparisonRow comparison = catalog::FindComparison(session.id()).value();
+    const Sides sides = LoadSides(comparison.source, comparison.target);
+    pg::DebugPoint("compare_snapshot");
+    const catalog::ComparedPart part = ComparePart(sides, comparison.seed, {});
+    catalog::AddPart(session.id(), part, kMostListed);
+    catalog::BatchCounters counters;
+    counters.rows_read = part.rows_source;
+    counters.rows_written = part.rows_source;
+    counters.busy_ms = part.snapshot_ms;
+    (void)catalog::OpenCursor(session.id(), session.worker());
+    catalog::SaveBatch(session.id(), session.worker(), core::BlockRange{0, 0}, counters);
+    (void)catalog::FinishComparison(session.id(), std::nullopt);
+    Announce(session);
+  });
+}
+
+}  // namespace
+
+void DefineSettings() {
+  pg::Section([] {
+    DefineCustomIntVariable("pg_cutover.max_snapshot_age",
+                            "How long a comparison may hold a snapshot before it goes by ranges.",
+                            "A snapshot holds back VACUUM in the whole database.",
+                            &max_snapshot_age_s, 600, 1, 86400 * 7, PGC_USERSET, GUC_UNIT_S,
+                            nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_cutover.max_verification_age",
+                            "How old a clean comparison may be that a cutover relies on.",
+                            "With 0 every cutover compares by itself.", &max_verification_age_s,
+                            3600, 0, 86400 * 7, PGC_USERSET, GUC_UNIT_S, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_cutover.verification_interval",
+                            "How often a pair of tables is compared that waits for its cutover.",
+                            "With 0 it is not.", &verification_interval_s, 3600, 0, 86400 * 7,
+                            PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+  });
+}
+
+int64_t MaxSnapshotAgeMs() {
+  return int64_t{max_snapshot_age_s} * 1000;
+}
+int64_t MaxVerificationAgeMs() {
+  return int64_t{max_verification_age_s} * 1000;
+}
+
+int64_t VerificationIntervalMs() {
+  return int64_t{verification_interval_s} * 1000;
+}
+
+void LeadCompare(job::Session& session) {
+  // A resumed rolling comparison goes on; one snapshot cannot be resumed, and is taken again.
+  const std::string method = session.InStep([&]() -> std::string {
+    const std::optional<catalog::ComparisonRow> begun = catalog::FindComparison(session.id());
+    if (begun && begun->method == "rolling") return begun->method;
+    const Sides sides = LoadSides(session.row().source, session.row().target);
+    const Size size = SizeOf(sides);
+    const std::string chosen = Method(sides, session.row().method, size);
+    catalog::SetRowsTotal(session.id(), size.rows);
+    catalog::BeginComparison(NewComparison(session, sides, chosen));
+    return chosen;
+  });
+  if (session.row().phase != kRecheck) session.SetPhase(kScan);
+  if (method == "snapshot") {
+    CompareSnapshot(session);
+    return;
+  }
+  CompareRanges(session);
+  session.InStep([&] {
+    (void)catalog::FinishComparison(session.id(), std::nullopt);
+    Announce(session);
+  });
+}
+
+bool CompareNow(job::Session& session, Oid source, Oid target) {
+  return session.InStep([&] {
+    const Sides sides = LoadSides(source, target);
+    const catalog::ComparisonRow comparison = NewComparison(session, sides, "snapshot");
+    catalog::BeginComparison(comparison);
+    catalog::AddPart(session.id(), ComparePart(sides, comparison.seed, {}), kMostListed);
+    const std::string verdict = catalog::FinishComparison(session.id(), std::nullopt);
+    Announce(session);
+    return verdict == "equal";
+  });
+}
+
+}  // namespace pg_cutover::compare

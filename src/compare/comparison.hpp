@@ -1,0 +1,29 @@
+// The job that compares two tables.
+//
+//   snapshot   one snapshot over both tables: exact at one instant while dual-write is on; the
+//              snapshot lives as long as both scans take, and holds back VACUUM for that long
+//   rolling    ranges of the key, each under a snapshot of its own (rolling.hpp)
+#pragma once
+
+#include "catalog/job_rows.hpp"
+#include "compare/sides.hpp"
+#include "job/session.hpp"
+
+namespace pg_cutover::compare {
+
+inline constexpr const char* kCompare = "compare";
+
+// The body of the job; JobRow::method is snapshot, rolling or auto.
+void LeadCompare(job::Session& session);
+
+// For the gate of a swap, inside another job: compares under one snapshot and records what was
+// found as that job's comparison. Returns whether nothing differs.
+bool CompareNow(job::Session& session, Oid source, Oid target);
+
+// pg_cutover.max_snapshot_age, max_verification_age and verification_interval, in milliseconds.
+void DefineSettings();
+int64_t MaxSnapshotAgeMs();
+int64_t MaxVerificationAgeMs();
+int64_t VerificationIntervalMs();
+
+}  // namespace pg_cutover::compare

@@ -1,0 +1,133 @@
+// One snapshot's comparison; see part.hpp.
+#include <fmt/format.h>
+
+#include "core/sketch.hpp"
+
+#include "compare/part.hpp"
+#include "compare/sketch_state.hpp"
+#include "compare/statements.hpp"
+#include "job/clock.hpp"
+#include "pg/call.hpp"
+#include "pg/resource.hpp"
+#include "pg/spi.hpp"
+
+namespace pg_cutover::compare {
+
+namespace {
+
+// Settings for scans of whole tables; names and values only.
+class ScanSettings {
+ public:
+  ScanSettings() {
+    // One row comes out of millions: nothing is gained by starting early or by compiling.
+    settings_.Set("jit", "off");
+    settings_.Set("parallel_setup_cost", "0");
+    settings_.Set("parallel_tuple_cost", "0");
+  }
+
+ private:
+  pg::GucScope settings_;
+};
+
+// The state of a side's sketch, in the current memory context; an empty one for a side without
+// rows.
+const std::byte* ReadSketch(pg::Spi& spi, const Sides& sides, Side side, uint64_t seed,
+                            const std::string& restriction) {
+  const pg::Rows rows = spi.Query(SketchStatement(sides, side, seed, restriction));
+  bool null = false;
+  const Datum value = rows.Value(0, 1, &null);
+  if (!null) return StateOf(SketchFrom(value, "the sketch of a side"));
+  auto* const empty =
+      static_cast<std::byte*>(pg::Section([] { return palloc0(core::SketchSize()); }));
+  core::InitSketch(empty, seed, sides.keys);
+  return empty;
+}
+
+void ReadDifferences(pg::Spi& spi, const std::string& statement, catalog::ComparedPart* part) {
+  const pg::Rows rows = spi.Query(statement);
+  for (uint64_t i = 0; i < rows.size(); ++i) {
+    catalog::DifferenceRow row;
+    row.kind = rows.Text(i, 1).value();
+    row.key = rows.Text(i, 2);
+    row.columns = rows.TextArray(i, 3);
+    row.source_row = rows.Text(i, 4);
+    row.target_row = rows.Text(i, 5);
+    row.times = rows.Int8(i, 6).value();
+    part->listed.push_back(std::move(row));
+  }
+  if (rows.empty()) return;
+  part->counts = {rows.Int8(0, 7).value(), rows.Int8(0, 8).value(), rows.Int8(0, 9).value(),
+                  rows.Int8(0, 10).value()};
+}
+
+std::string Both(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return a + b;
+  return fmt::format("({}) AND ({})", a, b);
+}
+
+}  // namespace
+
+uint64_t RandomSeed() {
+  uint64_t seed = 0;
+  if (!pg_strong_random(&seed, sizeof(seed)))
+    pg::Raise(ERRCODE_INTERNAL_ERROR, "could not generate a random seed");
+  return seed;
+}
+
+namespace {
+
+bool SameNumbers(pg::Spi& spi, const Sides& sides, const Conditions& range,
+                 catalog::ComparedPart* part) {
+  part->rows_source =
+      spi.Query(CountStatement(sides, Side::kSource, range.source)).Int8(0, 1).value();
+  part->rows_target =
+      spi.Query(CountStatement(sides, Side::kTarget, range.target)).Int8(0, 1).value();
+  return part->rows_source == part->rows_target;
+}
+
+// Which rows to read again where the sketches differ.
+std::string Suspects(const Sides& sides, Side side, uint64_t seed,
+                     const core::SketchDifference& difference) {
+  if (sides.key_columns == 0) return {};
+  return difference.complete ? KeysRestriction(sides, side, seed, difference.keys)
+                             : BucketsRestriction(sides, side, seed, difference.buckets);
+}
+
+}  // namespace
+
+catalog::ComparedPart ComparePart(const Sides& sides, uint64_t seed, const Range& range) {
+  const ScanSettings settings;
+  const int64_t start = job::NowMicros();
+  catalog::ComparedPart part;
+  {
+    const pg::LatestSnapshot snapshot;
+    pg::Spi spi;
+    Conditions changed = range.changed;
+    const bool some = !changed.source.empty();
+    if (some && !SameNumbers(spi, sides, range.rows, &part)) changed = {};
+    const std::byte* const source =
+        ReadSketch(spi, sides, Side::kSource, seed, Both(range.rows.source, changed.source));
+    const std::byte* const target =
+        ReadSketch(spi, sides, Side::kTarget, seed, Both(range.rows.target, changed.target));
+    if (!some) {
+      part.rows_source = static_cast<int64_t>(core::TotalsOf(source).rows);
+      part.rows_target = static_cast<int64_t>(core::TotalsOf(target).rows);
+    }
+    const core::SketchDifference difference = core::Subtract(source, target);
+    if (!difference.equal) {
+      const std::string statement = DifferenceStatement(
+          sides, seed, Both(range.rows.source, Suspects(sides, Side::kSource, seed, difference)),
+          Both(range.rows.target, Suspects(sides, Side::kTarget, seed, difference)), kMostListed);
+      ReadDifferences(spi, statement, &part);
+      // A row that changed on one side alone need not differ; all rows of both sides must.
+      if (changed.source.empty() && part.counts.Total() == 0)
+        pg::Raise(ERRCODE_INTERNAL_ERROR, "sketches differ but no row does",
+                  "The rows were read again under the same snapshot.",
+                  "An expression of the mapping may not give the same value every time.");
+    }
+  }
+  part.snapshot_ms = static_cast<double>(job::NowMicros() - start) / 1000;
+  return part;
+}
+
+}  // namespace pg_cutover::compare

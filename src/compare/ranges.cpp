@@ -1,0 +1,160 @@
+// Ranges of the key; see ranges.hpp.
+#include <fmt/format.h>
+
+#include "compare/ranges.hpp"
+#include "compare/statements.hpp"
+#include "pg/call.hpp"
+#include "pg/resource.hpp"
+#include "pg/spi.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::compare {
+
+namespace {
+
+struct RangeKey {
+  std::string source;  // source.a
+  std::string target;  // target.b
+  std::string type;    // of the target
+};
+
+std::string Given(const Sides& sides, size_t column) {
+  const Column& wanted = sides.columns[column];
+  if (sides.link)
+    for (const catalog::MappedColumn& mapped : sides.link->mapping)
+      if (mapped.column == wanted.name) return mapped.expression;
+  return "source." + pg::QuoteIdentifier(wanted.name);
+}
+
+Form_pg_attribute PlainColumn(::Relation source, const std::string& expression) {
+  const TupleDesc descriptor = RelationGetDescr(source);
+  for (int i = 0; i < descriptor->natts; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+    if (!attribute->attisdropped &&
+        expression == "source." + pg::QuoteIdentifier(pg::FromName(attribute->attname)))
+      return attribute;
+  }
+  return nullptr;
+}
+
+bool IsInteger(Oid type) {
+  return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+bool StoresRows(::Relation relation) {
+  const char kind = relation->rd_rel->relkind;
+  return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_MATVIEW;
+}
+
+// One for each key column; empty, with the reason, where there is no common order.
+std::vector<RangeKey> RangeKeys(const Sides& sides, std::string* obstacle) {
+  const pg::OpenRelation source(sides.source, AccessShareLock);
+  const pg::OpenRelation target(sides.target, AccessShareLock);
+  if (sides.key_columns == 0 || !sides.unique) {
+    *obstacle = "there is no key that is unique on both sides";
+    return {};
+  }
+  if (!StoresRows(source.get()) || !StoresRows(target.get())) {
+    *obstacle = "one of them does not store its rows";
+    return {};
+  }
+  std::vector<RangeKey> keys;
+  for (size_t i = 0; i < sides.key_columns; ++i) {
+    const std::string& name = sides.columns[i].name;
+    const std::string given = Given(sides, i);
+    const Form_pg_attribute from = PlainColumn(source.get(), given);
+    const char* const text = name.c_str();
+    const AttrNumber number = pg::Section([=] { return get_attnum(sides.target, text); });
+    const Form_pg_attribute to = TupleDescAttr(target.descriptor(), number - 1);
+    const bool ordered =
+        from != nullptr && from->attcollation == to->attcollation &&
+        (from->atttypid == to->atttypid || (IsInteger(from->atttypid) && IsInteger(to->atttypid)));
+    if (!ordered) {
+      *obstacle =
+          fmt::format("key column \"{}\" is computed, or has another type or collation", name);
+      return {};
+    }
+    keys.push_back({given, sides.columns[i].target, pg::TypeName(to->atttypid, to->atttypmod)});
+  }
+  return keys;
+}
+
+std::vector<RangeKey> RequireKeys(const Sides& sides) {
+  std::string obstacle;
+  std::vector<RangeKey> keys = RangeKeys(sides, &obstacle);
+  if (keys.empty())
+    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
+              fmt::format("{} and {} cannot be compared range by range",
+                          pg::QualifiedName(sides.source), pg::QualifiedName(sides.target)),
+              fmt::format("The reason: {}.", obstacle), "Use mode => 'snapshot'.");
+  return keys;
+}
+
+std::string Listed(const std::vector<RangeKey>& keys, std::string RangeKey::*side) {
+  std::vector<std::string> names;
+  for (const RangeKey& key : keys)
+    names.push_back(key.*side);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string Literals(const std::vector<RangeKey>& keys, const KeyPosition& position) {
+  std::vector<std::string> values;
+  for (size_t i = 0; i < keys.size(); ++i)
+    values.push_back(fmt::format("CAST({} AS {})", pg::QuoteLiteral(position[i]), keys[i].type));
+  return fmt::format("{}", fmt::join(values, ", "));
+}
+
+std::string Between(const std::vector<RangeKey>& keys, std::string RangeKey::*side,
+                    const std::optional<KeyPosition>& after,
+                    const std::optional<KeyPosition>& end) {
+  std::string condition;
+  if (after) condition = fmt::format("({}) > ({})", Listed(keys, side), Literals(keys, *after));
+  if (end)
+    condition += fmt::format("{}({}) <= ({})", condition.empty() ? "" : " AND ", Listed(keys, side),
+                             Literals(keys, *end));
+  return condition;
+}
+
+}  // namespace
+
+std::optional<std::string> RangeObstacle(const Sides& sides) {
+  std::string obstacle;
+  if (!RangeKeys(sides, &obstacle).empty()) return std::nullopt;
+  return obstacle;
+}
+
+std::optional<KeyPosition> RangeEnd(const Sides& sides, const std::optional<KeyPosition>& after,
+                                    int64_t rows) {
+  const std::vector<RangeKey> keys = RequireKeys(sides);
+  std::vector<std::string> as_text;
+  for (const RangeKey& key : keys)
+    as_text.push_back(fmt::format("({})::pg_catalog.text", key.source));
+  const std::string from = Between(keys, &RangeKey::source, after, std::nullopt);
+  pg::Spi spi;
+  const pg::Rows found = spi.Query(
+      fmt::format("SELECT {} FROM {} AS source WHERE {} ORDER BY {} OFFSET {} LIMIT 1",
+                  fmt::join(as_text, ", "), pg::QualifiedName(sides.source),
+                  from.empty() ? "true" : from, Listed(keys, &RangeKey::source), rows - 1));
+  if (found.empty()) return std::nullopt;
+  KeyPosition end;
+  for (size_t i = 0; i < keys.size(); ++i)
+    end.push_back(found.Text(0, static_cast<int>(i) + 1).value());
+  return end;
+}
+
+Conditions RangeConditions(const Sides& sides, const std::optional<KeyPosition>& after,
+                           const std::optional<KeyPosition>& end) {
+  const std::vector<RangeKey> keys = RequireKeys(sides);
+  return {Between(keys, &RangeKey::source, after, end),
+          Between(keys, &RangeKey::target, after, end)};
+}
+
+Conditions ChangedSince(uint64_t horizon) {
+  const auto since = [&](const char* alias) {
+    return fmt::format("pg_catalog.age({}.xmin) <= pg_catalog.age('{}'::pg_catalog.xid)", alias,
+                       static_cast<uint32_t>(horizon));
+  };
+  return {since("source"), since("target")};
+}
+
+}  // namespace pg_cutover::compare

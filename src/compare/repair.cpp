@@ -1,0 +1,213 @@
+// Repairing a target; see repair.hpp.
+#include <fmt/format.h>
+
+#include "capture/permission.hpp"
+#include "catalog/comparison_rows.hpp"
+#include "catalog/event_rows.hpp"
+#include "catalog/repair_rows.hpp"
+#include "compare/part.hpp"
+#include "compare/repair.hpp"
+#include "compare/repair_statements.hpp"
+#include "compare/statements.hpp"
+#include "job/clock.hpp"
+#include "pg/call.hpp"
+#include "pg/debug_point.hpp"
+#include "pg/spi.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::compare {
+
+namespace {
+
+constexpr int64_t kKeysALook = 500;
+
+struct Request {
+  int64_t comparison = 0;
+  bool dry_run = true;
+};
+
+Request ReadRequest(const std::string& text) {
+  pg::Spi spi;
+  const pg::Rows rows =
+      spi.Query("SELECT ($1::jsonb ->> 'comparison')::bigint, ($1::jsonb ->> 'dry_run')::boolean",
+                {pg::Argument::Text(text)});
+  return {rows.Int8(0, 1).value(), rows.Bool(0, 2).value()};
+}
+
+// What a write to the target would do besides: named in the refusal.
+std::vector<std::string> SideEffects(Oid target) {
+  pg::Spi spi;
+  const pg::Rows rows = spi.Query(
+      "SELECT pg_catalog.format('trigger %I', t.tgname) FROM pg_catalog.pg_trigger t "
+      "JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid "
+      "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace "
+      "WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND n.nspname <> "
+      "'migrate' UNION ALL SELECT pg_catalog.format('foreign key %I of %s', c.conname, "
+      "c.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint c WHERE c.confrelid = $1 "
+      "AND c.contype = 'f' AND c.confdeltype NOT IN ('a', 'r') ORDER BY 1",
+      {pg::Argument::ObjectId(target)});
+  std::vector<std::string> found;
+  for (uint64_t i = 0; i < rows.size(); ++i)
+    found.push_back(rows.Text(i, 1).value());
+  return found;
+}
+
+class Repair {
+ public:
+  Repair(job::Session& session, const Request& request, catalog::LinkRow link)
+      : session_(session), request_(request), link_(std::move(link)) {}
+
+  void Run() {
+    int64_t after = 0;
+    for (;;) {
+      const std::vector<catalog::ListedKey> keys = session_.InStep(
+          [&] { return catalog::DifferencesAfter(request_.comparison, after, kKeysALook); });
+      if (keys.empty()) return;
+      for (const catalog::ListedKey& key : keys) {
+        Mend(key);
+        after = key.id;
+      }
+    }
+  }
+
+ private:
+  void Mend(const catalog::ListedKey& key) {
+    const int64_t start = job::NowMicros();
+    try {
+      session_.InStep([&] { MendNow(key); });
+    } catch (const pg::Error& error) {
+      // Another constraint of the target, or a type that does not take the value: nothing is
+      // forced.
+      Log(key, "failed", std::nullopt, std::nullopt, error.info().message);
+    }
+    core::BatchCost cost;
+    cost.rows = 1;
+    cost.duration_us = job::NowMicros() - start;
+    session_.Pace(cost);
+  }
+
+  void MendNow(const catalog::ListedKey& key) {
+    const Sides sides = LoadSides(link_.source, link_.target);
+    const RepairStatements statements = BuildRepairStatements(sides);
+    const std::vector<pg::Argument> argument = {pg::Argument::Text(key.key)};
+    pg::Spi spi;
+    const pg::Rows before = spi.Execute(statements.target_row, argument);
+    const pg::Rows wanted = spi.Execute(statements.source_row, argument);
+    const auto image = [](const pg::Rows& rows) -> std::optional<std::string> {
+      return rows.empty() ? std::nullopt : rows.Text(0, 1);
+    };
+    catalog::RepairRow log{request_.comparison, key.key,       wanted.empty() ? "delete" : "write",
+                           request_.dry_run,    image(before), image(wanted),
+                           std::nullopt};
+    if (IsEqual(spi, sides, statements, key)) {
+      log.action = "none";
+      log.after = log.before;
+    } else if (!request_.dry_run) {
+      pg::DebugPoint("repair_before_write");
+      const capture::DirectWrites permission;
+      if (!wanted.empty()) {
+        spi.Execute(statements.write, argument);
+      } else {
+        spi.Execute(statements.lock_target, argument);
+        pg::DebugPoint("repair_before_delete");
+        if (spi.Execute(statements.remove, argument).affected() == 0) log.action = "none";
+      }
+      log.after = image(spi.Execute(statements.target_row, argument));
+      if (!IsEqual(spi, sides, statements, key))
+        pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                  "the row differs still, as a writer has changed it meanwhile", {},
+                  "Compare the tables again.");
+    }
+    catalog::LogRepair(session_.id(), log);
+    if (!request_.dry_run) catalog::MarkRepaired(request_.comparison, key.id);
+  }
+
+  // Under a fresh snapshot.
+  static bool IsEqual(pg::Spi& spi, const Sides& sides, const RepairStatements& statements,
+                      const catalog::ListedKey& key) {
+    return spi
+        .Execute(DifferenceStatement(sides, 0, statements.source_key, statements.target_key, 1),
+                 {pg::Argument::Text(key.key)})
+        .empty();
+  }
+
+  void Log(const catalog::ListedKey& key, const char* action, std::optional<std::string> before,
+           std::optional<std::string> after, const std::string& error) {
+    session_.InStep([&] {
+      catalog::LogRepair(session_.id(), {request_.comparison, key.key, action, request_.dry_run,
+                                         std::move(before), std::move(after), error});
+    });
+  }
+
+  job::Session& session_;
+  const Request request_;
+  const catalog::LinkRow link_;
+};
+
+void Announce(const job::Session& session, const Request& request) {
+  const catalog::RepairCounts counts = catalog::CountRepairs(session.id());
+  catalog::Event event;
+  event.kind = kRepair;
+  event.message = fmt::format("{} {} rows, {} {}, {} were equal, {} failed",
+                              request.dry_run ? "would write" : "wrote", counts.written,
+                              request.dry_run ? "would delete" : "deleted", counts.deleted,
+                              counts.unneeded, counts.failed);
+  event.migration = session.row().migration;
+  event.link = session.row().link;
+  event.job = session.id();
+  event.source = session.row().source;
+  event.target = session.row().target;
+  catalog::RecordEvent(event);
+}
+
+}  // namespace
+
+catalog::LinkRow RequireRepairable(int64_t comparison) {
+  const std::optional<catalog::ComparisonRow> found = catalog::FindComparison(comparison);
+  if (!found)
+    pg::Raise(ERRCODE_UNDEFINED_OBJECT, fmt::format("there is no comparison {}", comparison), {},
+              "SELECT job, source, target, verdict FROM migrate.comparison");
+  if (!found->verdict)
+    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+              fmt::format("comparison {} has not finished", comparison), {},
+              fmt::format("CALL migrate_wait({})", comparison));
+  const auto refuse = [&](int code, const std::string& detail, const std::string& hint) {
+    pg::Raise(code,
+              fmt::format("differences of {} cannot be repaired", pg::QualifiedName(found->target)),
+              detail, hint);
+  };
+  std::optional<catalog::LinkRow> link = catalog::FindLink(found->source, found->target);
+  if (!link)
+    refuse(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+           "No link says which of the two tables is right.",
+           "Link them with migrate_link, then compare again.");
+  if (link->dormant)
+    refuse(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+           "The tables have been swapped: rows flow the other way now.",
+           fmt::format("SELECT migrate_compare({}, {})",
+                       pg::QuoteLiteral(pg::QualifiedName(found->target)),
+                       pg::QuoteLiteral(pg::QualifiedName(found->source))));
+  if (!found->link || *found->link != link->id)
+    refuse(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "The tables were compared without this link.",
+           "Compare them again.");
+  if (!link->owner)
+    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "Other links own the target's rows.",
+           "SELECT migrate_backfill of this link fills its columns again.");
+  if (link->target_key.empty())
+    refuse(ERRCODE_FEATURE_NOT_SUPPORTED, "The target has no key.", "Copy it anew.");
+  if (const std::vector<std::string> effects = SideEffects(found->target); !effects.empty())
+    refuse(ERRCODE_FEATURE_NOT_SUPPORTED,
+           fmt::format("Writing to it would do more than that: {}.", fmt::join(effects, ", ")),
+           "Disable them for the time of the repair.");
+  return *std::move(link);
+}
+
+void LeadRepair(job::Session& session) {
+  const Request request = session.InStep([&] { return ReadRequest(session.row().request); });
+  catalog::LinkRow link = session.InStep([&] { return RequireRepairable(request.comparison); });
+  session.SetPhase(kRepair);
+  Repair(session, request, std::move(link)).Run();
+  session.InStep([&] { Announce(session, request); });
+}
+
+}  // namespace pg_cutover::compare

@@ -1,0 +1,80 @@
+// The SQL of a repair; see repair_statements.hpp.
+#include <fmt/format.h>
+
+#include "compare/repair_statements.hpp"
+#include "link/mapping.hpp"
+#include "pg/call.hpp"
+#include "pg/resource.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::compare {
+
+namespace {
+
+// "CAST(CAST($1 AS jsonb) ->> 'a' AS integer)"
+std::string KeyValue(const Sides& sides, size_t column) {
+  const pg::OpenRelation target(sides.target, AccessShareLock);
+  const char* const name = sides.columns[column].name.c_str();
+  const AttrNumber number = pg::Section([=] { return get_attnum(sides.target, name); });
+  const Form_pg_attribute attribute = TupleDescAttr(target.descriptor(), number - 1);
+  return fmt::format("CAST(CAST($1 AS pg_catalog.jsonb) OPERATOR(pg_catalog.->>) {} AS {})",
+                     pg::QuoteLiteral(sides.columns[column].name),
+                     pg::TypeName(attribute->atttypid, attribute->atttypmod));
+}
+
+std::string KeyCondition(const Sides& sides, std::string Column::*side) {
+  std::vector<std::string> conditions;
+  for (size_t i = 0; i < sides.key_columns; ++i)
+    conditions.push_back(
+        fmt::format("{} {} {}", sides.columns[i].*side, sides.key_equality[i], KeyValue(sides, i)));
+  return fmt::format("{}", fmt::join(conditions, " AND "));
+}
+
+// One object of all columns, a row at a time; 100 arguments are too few for wide tables.
+std::string RowObject(const Sides& sides, std::string Column::*side) {
+  std::vector<std::string> columns;
+  for (const Column& column : sides.columns)
+    columns.push_back(fmt::format("{} AS {}", column.*side, pg::QuoteIdentifier(column.name)));
+  return fmt::format("{}", fmt::join(columns, ", "));
+}
+
+std::string RowStatement(const Sides& sides, std::string Column::*side, const std::string& rows,
+                         const std::string& key) {
+  return fmt::format(
+      "SELECT CASE WHEN pg_catalog.octet_length(j.t) <= 2048 THEN j.t END FROM (SELECT "
+      "pg_catalog.to_jsonb(d)::pg_catalog.text FROM (SELECT {} {} AND {}) AS d) AS j(t)",
+      RowObject(sides, side), rows, key);
+}
+
+}  // namespace
+
+RepairStatements BuildRepairStatements(const Sides& sides) {
+  RepairStatements statements;
+  statements.source_key = KeyCondition(sides, &Column::source);
+  statements.target_key = KeyCondition(sides, &Column::target);
+  statements.target_row =
+      RowStatement(sides, &Column::target, sides.target_rows, statements.target_key);
+  statements.source_row =
+      RowStatement(sides, &Column::source, sides.source_rows, statements.source_key);
+  std::vector<std::string> key;
+  std::vector<std::string> assignments;
+  for (size_t i = 0; i < sides.columns.size(); ++i) {
+    const std::string name = pg::QuoteIdentifier(sides.columns[i].name);
+    if (i < sides.key_columns) key.push_back(name);
+    assignments.push_back(fmt::format("{0} = EXCLUDED.{0}", name));
+  }
+  const std::string target = pg::QualifiedName(sides.target);
+  statements.write = fmt::format(
+      "INSERT INTO {} AS target ({}) OVERRIDING SYSTEM VALUE SELECT {} {} AND {} FOR SHARE OF "
+      "source ON CONFLICT ({}) DO UPDATE SET {}",
+      target, link::TargetColumns(*sides.link), link::SelectList(*sides.link), sides.source_rows,
+      statements.source_key, fmt::join(key, ", "), fmt::join(assignments, ", "));
+  statements.lock_target =
+      fmt::format("SELECT {} AND {} FOR UPDATE", sides.target_rows, statements.target_key);
+  statements.remove =
+      fmt::format("DELETE FROM {} AS target WHERE {} AND NOT EXISTS (SELECT {} AND {})", target,
+                  statements.target_key, sides.source_rows, statements.source_key);
+  return statements;
+}
+
+}  // namespace pg_cutover::compare

@@ -1,0 +1,25 @@
+// The SQL of a repair; $1 is a key as jsonb text. See repair.hpp for why they look as they do.
+#pragma once
+
+#include <string>
+
+#include "compare/sides.hpp"
+
+namespace pg_cutover::compare {
+
+struct RepairStatements {
+  // One row where the target has the key: its compared columns as jsonb text, NULL when long.
+  std::string target_row;
+  // The same of what the source says.
+  std::string source_row;
+  std::string write;
+  std::string lock_target;
+  std::string remove;
+  // Restrict a side to the key.
+  std::string source_key;
+  std::string target_key;
+};
+
+RepairStatements BuildRepairStatements(const Sides& sides);
+
+}  // namespace pg_cutover::compare

@@ -1,0 +1,112 @@
+// Comparing range by range; see rolling.hpp.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "catalog/comparison_rows.hpp"
+#include "compare/ranges.hpp"
+#include "compare/rolling.hpp"
+#include "job/clock.hpp"
+#include "pg/debug_point.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::compare {
+
+namespace {
+
+// A range is longer than a batch that writes: it holds no row locks.
+constexpr double kBatchesARange = 20;
+constexpr int64_t kFirstRows = 1'000;
+constexpr int64_t kMostRows = 5'000'000;
+
+struct Range {
+  std::optional<KeyPosition> end;  // absent: the last one
+  catalog::BatchCounters counters;
+};
+
+class Pass {
+ public:
+  Pass(job::Session& session, bool again) : session_(session), again_(again) {}
+
+  void Run() {
+    after_ = session_.InStep(
+        [&] { return catalog::OpenCursor(session_.id(), session_.worker()).position; });
+    int64_t rows = std::min<int64_t>(session_.row().batch_size.value_or(kFirstRows), kFirstRows);
+    for (;;) {
+      const Range range = session_.InStep([&] { return CompareOne(rows); });
+      if (!range.end) return;
+      after_ = range.end;
+      const double wanted = session_.target_batch_ms() * kBatchesARange;
+      const double factor = std::clamp(wanted / std::max(range.counters.busy_ms, 0.1), 0.2, 2.0);
+      rows = std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(rows) * factor), 100,
+                                 kMostRows);
+      core::BatchCost cost;
+      cost.rows = range.counters.rows_read;
+      cost.duration_us = static_cast<int64_t>(range.counters.busy_ms * 1000);
+      session_.Pace(cost);
+    }
+  }
+
+ private:
+  Range CompareOne(int64_t rows) {
+    const int64_t start = job::NowMicros();
+    const catalog::ComparisonRow comparison = catalog::FindComparison(session_.id()).value();
+    const Sides sides = LoadSides(comparison.source, comparison.target);
+    RequireUnchanged(comparison, sides);
+    Range range;
+    range.end = RangeEnd(sides, after_, rows);
+    compare::Range part;
+    part.rows = RangeConditions(sides, after_, range.end);
+    if (again_) part.changed = ChangedSince(comparison.horizon.value());
+    pg::DebugPoint("compare_range");
+    catalog::ComparedPart found = ComparePart(sides, comparison.seed, part);
+    range.counters.rows_read = found.rows_source;
+    range.counters.busy_ms = static_cast<double>(job::NowMicros() - start) / 1000;
+    if (again_) {
+      // Counted in the first pass.
+      found.rows_source = 0;
+      found.rows_target = 0;
+    } else {
+      range.counters.rows_written = range.counters.rows_read;
+    }
+    catalog::AddPart(session_.id(), found, kMostListed);
+    if (range.end) catalog::SaveBatch(session_.id(), session_.worker(), *range.end, range.counters);
+    return range;
+  }
+
+  static void RequireUnchanged(const catalog::ComparisonRow& comparison, const Sides& sides) {
+    std::vector<std::string> columns;
+    for (const Column& column : sides.columns)
+      columns.push_back(column.name);
+    const bool linked = sides.link.has_value();
+    if (columns == comparison.columns && linked == comparison.link.has_value() &&
+        (!linked || sides.link->id == *comparison.link))
+      return;
+    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+              fmt::format("{} and {} have changed since the comparison began",
+                          pg::QualifiedName(sides.source), pg::QualifiedName(sides.target)),
+              "Their link or their columns are others now.", "Compare them again.");
+  }
+
+  job::Session& session_;
+  const bool again_;
+  std::optional<KeyPosition> after_;
+};
+
+}  // namespace
+
+void CompareRanges(job::Session& session) {
+  if (session.row().phase != kRecheck) {
+    Pass(session, false).Run();
+    // Together: the second pass must not begin at the end of the first.
+    session.InStep([&] {
+      catalog::ForgetPosition(session.id(), session.worker());
+      catalog::SetPhase(session.id(), kRecheck);
+    });
+    session.SetPhase(kRecheck);
+    pg::DebugPoint("compare_recheck");
+  }
+  Pass(session, true).Run();
+}
+
+}  // namespace pg_cutover::compare

@@ -1,0 +1,192 @@
+// What is compared with what; see sides.hpp.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "catalog/scope.hpp"
+#include "catalog/swap_rows.hpp"
+#include "compare/image.hpp"
+#include "compare/sides.hpp"
+#include "link/key.hpp"
+#include "link/mapping.hpp"
+#include "pg/call.hpp"
+#include "pg/resource.hpp"
+#include "pg/spi.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::compare {
+
+namespace {
+
+Form_pg_attribute Attribute(::Relation relation, const std::string& column) {
+  const char* const name = column.c_str();
+  const AttrNumber number =
+      pg::Section([=] { return get_attnum(RelationGetRelid(relation), name); });
+  return number <= 0 ? nullptr : TupleDescAttr(RelationGetDescr(relation), number - 1);
+}
+
+std::vector<std::string> ColumnNames(::Relation relation) {
+  std::vector<std::string> names;
+  const TupleDesc descriptor = RelationGetDescr(relation);
+  for (int i = 0; i < descriptor->natts; ++i)
+    if (!TupleDescAttr(descriptor, i)->attisdropped)
+      names.push_back(pg::FromName(TupleDescAttr(descriptor, i)->attname));
+  return names;
+}
+
+Column MakeColumn(::Relation target, const std::string& name, const std::string& expression) {
+  const Form_pg_attribute attribute = Attribute(target, name);
+  if (attribute == nullptr)
+    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+              fmt::format("column \"{}\" of {} is gone", name,
+                          pg::QualifiedName(RelationGetRelid(target))),
+              {}, "Link the tables again.");
+  return {name,
+          fmt::format("CAST(({}) AS {})", expression,
+                      pg::TypeName(attribute->atttypid, attribute->atttypmod)),
+          "target." + pg::QuoteIdentifier(name), attribute->atttypid};
+}
+
+std::vector<Column> LinkedColumns(const catalog::LinkRow& link, ::Relation target) {
+  std::vector<Column> columns;
+  for (const catalog::MappedColumn& mapped : link.mapping)
+    columns.push_back(MakeColumn(target, mapped.column, mapped.expression));
+  return columns;
+}
+
+std::vector<Column> ColumnsByName(::Relation source, ::Relation target) {
+  std::vector<Column> columns;
+  std::vector<std::string> alone;
+  for (const std::string& name : ColumnNames(target)) {
+    if (Attribute(source, name) == nullptr)
+      alone.push_back(
+          fmt::format("\"{}\" of {}", name, pg::QualifiedName(RelationGetRelid(target))));
+    else
+      columns.push_back(MakeColumn(target, name, "source." + pg::QuoteIdentifier(name)));
+  }
+  for (const std::string& name : ColumnNames(source))
+    if (Attribute(target, name) == nullptr)
+      alone.push_back(
+          fmt::format("\"{}\" of {}", name, pg::QualifiedName(RelationGetRelid(source))));
+  if (!alone.empty())
+    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
+              fmt::format("{} and {} do not have the same columns",
+                          pg::QualifiedName(RelationGetRelid(source)),
+                          pg::QualifiedName(RelationGetRelid(target))),
+              fmt::format("On one side only: {}.", fmt::join(alone, ", ")),
+              "migrate_link says which columns belong together.");
+  return columns;
+}
+
+// The first unique key of the target of which all columns are compared.
+std::vector<std::string> KeyByName(::Relation target) {
+  for (const link::UniqueKey& key : link::UsableKeys(target)) {
+    std::vector<std::string> names;
+    for (const AttrNumber number : key.columns)
+      names.push_back(pg::FromName(TupleDescAttr(RelationGetDescr(target), number - 1)->attname));
+    return names;
+  }
+  return {};
+}
+
+bool HasKey(::Relation relation, const std::vector<std::string>& columns) {
+  std::vector<AttrNumber> wanted;
+  for (const std::string& name : columns)
+    if (const Form_pg_attribute attribute = Attribute(relation, name))
+      wanted.push_back(attribute->attnum);
+  for (link::UniqueKey key : link::UsableKeys(relation)) {
+    std::sort(key.columns.begin(), key.columns.end());
+    std::vector<AttrNumber> sorted = wanted;
+    std::sort(sorted.begin(), sorted.end());
+    if (key.columns == sorted) return true;
+  }
+  return false;
+}
+
+void PutKeyFirst(const std::vector<std::string>& key, std::vector<Column>* columns) {
+  for (size_t i = 0; i < key.size(); ++i) {
+    const auto found = std::find_if(columns->begin(), columns->end(),
+                                    [&](const Column& column) { return column.name == key[i]; });
+    if (found == columns->end())
+      pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                fmt::format("key column \"{}\" is not compared", key[i]));
+    std::rotate(columns->begin() + static_cast<std::ptrdiff_t>(i), found, found + 1);
+  }
+}
+
+std::string EqualityOf(pg::Spi& spi, Oid type) {
+  const Oid equality =
+      pg::Section([=] { return lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr; });
+  return spi
+      .Query(
+          "SELECT pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) "
+          "FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace "
+          "WHERE o.oid = $1",
+          {pg::Argument::ObjectId(equality)})
+      .Text(0, 1)
+      .value();
+}
+
+// The way back of a migration with a filter: the old table keeps rows that the new one never had.
+bool TargetHasMore(const catalog::LinkRow& link) {
+  const std::optional<catalog::SwapRow> swap = catalog::FindSwapByLive(link.source);
+  if (!swap || swap->reverse_link != link.id || !swap->link) return false;
+  return catalog::LoadLink(*swap->link).source_filter.has_value();
+}
+
+std::string Listed(const Sides& sides, std::string Column::*side) {
+  std::vector<std::string> expressions;
+  for (size_t i = 0; i < sides.key_columns; ++i)
+    expressions.push_back(sides.columns[i].*side);
+  return fmt::format("{}", fmt::join(expressions, ", "));
+}
+
+// Rows of one side whose key the other one has, too.
+std::string WithPartner(const Sides& sides, std::string Column::*own, std::string Column::*other,
+                        const std::string& other_rows) {
+  return fmt::format(" AND ({}) IN (SELECT {} {})", Listed(sides, own), Listed(sides, other),
+                     other_rows);
+}
+
+void Restrict(Sides* sides) {
+  const std::string source = sides->source_rows;
+  const std::string target = sides->target_rows;
+  if (!sides->link->owner || TargetHasMore(*sides->link))
+    sides->target_rows += WithPartner(*sides, &Column::target, &Column::source, source);
+  if (!sides->link->owner)
+    sides->source_rows += WithPartner(*sides, &Column::source, &Column::target, target);
+}
+
+}  // namespace
+
+Sides LoadSides(Oid source, Oid target) {
+  const pg::OpenRelation from(source, AccessShareLock);
+  const pg::OpenRelation to(target, AccessShareLock);
+  Sides sides;
+  sides.source = source;
+  sides.target = target;
+  sides.link = catalog::FindLink(source, target);
+  sides.columns =
+      sides.link ? LinkedColumns(*sides.link, to.get()) : ColumnsByName(from.get(), to.get());
+  const std::vector<std::string> key = sides.link ? sides.link->target_key : KeyByName(to.get());
+  PutKeyFirst(key, &sides.columns);
+  sides.key_columns = key.size();
+  sides.unique = sides.link ? sides.link->keys_injective && HasKey(to.get(), key)
+                            : HasKey(from.get(), key) && HasKey(to.get(), key);
+  sides.source_rows = fmt::format("FROM {} AS source WHERE ({})", pg::QualifiedName(source),
+                                  sides.link ? link::Condition(*sides.link) : std::string("true"));
+  sides.target_rows = fmt::format("FROM {} AS target WHERE true", pg::QualifiedName(target));
+  std::vector<Oid> types;
+  pg::Spi spi;
+  for (size_t i = 0; i < sides.key_columns; ++i) {
+    types.push_back(sides.columns[i].type);
+    sides.key_equality.push_back(EqualityOf(spi, sides.columns[i].type));
+  }
+  if (!types.empty())
+    sides.keys =
+        pg::Call(KeyKind, static_cast<const Oid*>(types.data()), static_cast<int>(types.size()));
+  if (sides.link) Restrict(&sides);
+  return sides;
+}
+
+}  // namespace pg_cutover::compare

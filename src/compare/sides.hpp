@@ -1,0 +1,50 @@
+// The two sides of a comparison: which columns of the target are compared, and what they are to be.
+//
+// With a link that is what its mapping says, the same canonical expressions that copy and capture
+// evaluate; the link's filter decides which source rows count. Without a link columns are compared
+// by name, the source's values as the target's types.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/sketch.hpp"
+
+#include "catalog/link_rows.hpp"
+
+#include "pg/pg.hpp"
+
+namespace pg_cutover::compare {
+
+struct Column {
+  std::string name;    // of the target
+  std::string source;  // over alias source, as the target's type
+  std::string target;  // over alias target
+  Oid type = InvalidOid;
+};
+
+struct Sides {
+  Oid source = InvalidOid;
+  Oid target = InvalidOid;
+  std::optional<catalog::LinkRow> link;
+  // The key's columns come first.
+  std::vector<Column> columns;
+  size_t key_columns = 0;  // 0: rows are a multiset
+  // No two rows of a side have one key.
+  bool unique = false;
+  core::SketchKeys keys = core::SketchKeys::kWholeRow;
+  // FROM and WHERE, with the aliases source and target.
+  std::string source_rows;
+  std::string target_rows;
+  // "OPERATOR(schema.=)" for each key column: an extension's operator is not on the search path.
+  std::vector<std::string> key_equality;
+};
+
+// Takes AccessShareLock on both for the rest of the transaction: no TRUNCATE and no rewrite then
+// comes between a snapshot taken later and the scans. Raises
+//   feature_not_supported              without a link: columns that only one side has
+//   object_not_in_prerequisite_state   the tables no longer fit their link
+Sides LoadSides(Oid source, Oid target);
+
+}  // namespace pg_cutover::compare

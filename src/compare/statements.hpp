@@ -1,0 +1,38 @@
+// The SQL of a comparison.
+//
+// All statements are run under one snapshot. A restriction is a condition to be added to a side's
+// WHERE, over the alias source or target, or empty.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "compare/sides.hpp"
+
+namespace pg_cutover::compare {
+
+enum class Side { kSource, kTarget };
+
+// One row, one column: the sketch of a side; NULL without rows.
+std::string SketchStatement(const Sides& sides, Side side, uint64_t seed,
+                            const std::string& restriction);
+
+// One row, one column: how many rows.
+std::string CountStatement(const Sides& sides, Side side, const std::string& restriction);
+
+// Rows of a side whose key is one of those that a sketch has named, or whose class of keys is one
+// that differs.
+std::string KeysRestriction(const Sides& sides, Side side, uint64_t seed,
+                            const std::vector<uint64_t>& keys);
+std::string BucketsRestriction(const Sides& sides, Side side, uint64_t seed,
+                               const std::vector<uint32_t>& buckets);
+
+// The differences themselves, at most `most` of them. Columns: kind, key (jsonb as text), differing
+// columns, source row, target row (jsonb as text, NULL when longer than 2 kB), how many times; then
+// the numbers of all missing, extra, changed and representation-only rows, the same in each row.
+std::string DifferenceStatement(const Sides& sides, uint64_t seed,
+                                const std::string& source_restriction,
+                                const std::string& target_restriction, int64_t most);
+
+}  // namespace pg_cutover::compare

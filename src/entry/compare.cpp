@@ -1,0 +1,116 @@
+// migrate_compare and migrate_repair: what was asked is checked, and a job queued; and the equality
+// that tells a changed value from another way to write the same one.
+#include <fmt/format.h>
+
+#include "catalog/link_rows.hpp"
+#include "compare/comparison.hpp"
+#include "compare/ranges.hpp"
+#include "compare/repair.hpp"
+#include "compare/sides.hpp"
+#include "entry/arguments.hpp"
+#include "job/create.hpp"
+#include "pg/entry.hpp"
+#include "pg/ownership.hpp"
+#include "pg/text.hpp"
+
+namespace pg_cutover::entry {
+
+namespace {
+
+void RequireRows(Oid relation) {
+  const char kind = pg::Call(get_rel_relkind, relation);
+  if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_VIEW ||
+      kind == RELKIND_MATVIEW || kind == RELKIND_FOREIGN_TABLE) {
+    if (pg::Call(get_rel_persistence, relation) != RELPERSISTENCE_TEMP) return;
+    pg::Raise(ERRCODE_WRONG_OBJECT_TYPE,
+              fmt::format("{} is temporary", pg::QualifiedName(relation)),
+              "Background workers cannot see the temporary tables of a session.");
+  }
+  pg::Raise(ERRCODE_WRONG_OBJECT_TYPE,
+            fmt::format("{} has no rows to compare", pg::QualifiedName(relation)), {},
+            "Name a table, a view, a materialized view or a foreign table.");
+}
+
+int64_t Compare(const Arguments& arguments) {
+  catalog::JobRow job;
+  job.kind = compare::kCompare;
+  job.source = arguments.Relation(0, "source");
+  job.target = arguments.Relation(1, "target");
+  job.method = arguments.Text(2, "mode");
+  if (!arguments.IsNull(3)) job.throttle = pg::OutputText(JSONBOID, arguments.OptionalDatum(3));
+  job.migration = arguments.OptionalText(4);
+  if (job.method != "auto" && job.method != "snapshot" && job.method != "rolling")
+    pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE, fmt::format("mode \"{}\" is not known", job.method),
+              {},
+              "Use snapshot (one snapshot over both tables), rolling (ranges of the key) or auto.");
+  if (job.source == job.target)
+    pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE,
+              fmt::format("{} cannot be compared with itself", pg::QualifiedName(job.source)));
+  for (const Oid relation : {job.source, job.target}) {
+    RequireRows(relation);
+    pg::RequireReadable(relation);
+  }
+  const compare::Sides sides = compare::LoadSides(job.source, job.target);
+  if (sides.link) {
+    job.link = sides.link->id;
+    if (!job.migration) job.migration = sides.link->migration;
+  }
+  if (job.method == "rolling")
+    if (const std::optional<std::string> obstacle = compare::RangeObstacle(sides))
+      pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
+                fmt::format("{} and {} cannot be compared range by range",
+                            pg::QualifiedName(job.source), pg::QualifiedName(job.target)),
+                fmt::format("The reason: {}.", *obstacle), "Use mode => 'snapshot'.");
+  return job::Create(std::move(job));
+}
+
+int64_t StartRepair(const Arguments& arguments) {
+  const int64_t comparison = arguments.Int8(0, "comparison");
+  const bool dry_run = arguments.Bool(1, "dry_run");
+  const catalog::LinkRow link = compare::RequireRepairable(comparison);
+  pg::RequireOwner(link.source);
+  pg::RequireOwner(link.target);
+  catalog::JobRow job;
+  job.kind = compare::kRepair;
+  job.link = link.id;
+  job.source = link.source;
+  job.target = link.target;
+  job.migration = link.migration;
+  job.request = fmt::format(R"({{"comparison": {}, "dry_run": {}}})", comparison, dry_run);
+  return job::Create(std::move(job));
+}
+
+// Whether two values of one type are equal as the type's own default operator class has it. Types
+// without one (json, xml, points) are equal to nothing but their image, which the caller knows.
+bool EqualValues(FunctionCallInfo call) {
+  if (call->args[0].isnull || call->args[1].isnull)
+    return call->args[0].isnull && call->args[1].isnull;
+  return pg::Section([=] {
+    const Oid type = get_fn_expr_argtype(call->flinfo, 0);
+    if (type != get_fn_expr_argtype(call->flinfo, 1)) return false;
+    auto* cache = static_cast<TypeCacheEntry*>(call->flinfo->fn_extra);
+    if (cache == nullptr) {
+      cache = lookup_type_cache(type, TYPECACHE_EQ_OPR_FINFO);
+      call->flinfo->fn_extra = cache;
+    }
+    if (!OidIsValid(cache->eq_opr_finfo.fn_oid)) return false;
+    return DatumGetBool(FunctionCall2Coll(&cache->eq_opr_finfo, call->fncollation,
+                                          call->args[0].value, call->args[1].value));
+  });
+}
+
+}  // namespace
+
+}  // namespace pg_cutover::entry
+
+PG_CUTOVER_FUNCTION(pg_cutover_compare) {
+  return Int64GetDatum(pg_cutover::entry::Compare(pg_cutover::entry::Arguments(fcinfo)));
+}
+
+PG_CUTOVER_FUNCTION(pg_cutover_repair) {
+  return Int64GetDatum(pg_cutover::entry::StartRepair(pg_cutover::entry::Arguments(fcinfo)));
+}
+
+PG_CUTOVER_FUNCTION(pg_cutover_equal_values) {
+  return BoolGetDatum(pg_cutover::entry::EqualValues(fcinfo));
+}

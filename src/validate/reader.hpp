@@ -1,0 +1,56 @@
+// Reading what a check looks at.
+//
+// All statements of a run read under the snapshot of the call (Query, not Execute), so that two
+// tables that are kept in step are seen at one moment. Rows are read from the heap: a scan of an
+// index would believe an index that is corrupt, and pruning or constraint exclusion would believe
+// the very constraint that is to be looked at.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "link/expression.hpp"
+#include "pg/spi.hpp"
+
+#include "pg/pg.hpp"
+
+namespace pg_cutover::validate {
+
+class Reader {
+ public:
+  Reader();
+  pg::Rows Query(std::string_view sql, const std::vector<pg::Argument>& arguments = {}) {
+    return spi_.Query(sql, arguments);
+  }
+
+ private:
+  link::CanonicalSettings canonical_;
+  pg::GucScope heap_;
+  pg::Spi spi_;
+};
+
+// "ONLY schema.name" for a table that may have children of its own, the bare name for what has none
+// or stands for its partitions.
+std::string FromClause(Oid relation);
+
+// A user's filter over the rows of a relation, checked and with all names qualified; columns are
+// written source.column. The search_path in force is the user's.
+std::string Condition(Oid relation, const std::string& filter, const char* key);
+
+// Raises undefined_column, naming the key of the spec.
+void RequireColumns(Oid relation, const std::vector<std::string>& columns, const char* key);
+
+// "jsonb_build_object('a', source.a, ...)::text" of quoted columns.
+std::string KeyImage(const std::vector<std::string>& columns, const std::string& alias);
+
+// The first column of each row, joined with commas.
+std::string Joined(const pg::Rows& rows);
+
+// One of our own SQL functions with the schema it lives in, quoted.
+std::string OwnFunction(Reader& reader, const char* name);
+
+// "1 row", "2 rows"; `many` where an s does not make the plural.
+std::string Counted(int64_t number, const char* one, const char* many = nullptr);
+
+}  // namespace pg_cutover::validate
