@@ -12,6 +12,7 @@
 #include "link/key.hpp"
 #include "link/mapping.hpp"
 #include "link/relation_checks.hpp"
+#include "link/source_drift.hpp"
 #include "pg/call.hpp"
 #include "pg/ownership.hpp"
 #include "pg/resource.hpp"
@@ -148,6 +149,9 @@ void CheckKeyOfPartial(const catalog::LinkRow& link, const link::CompiledMapping
 void CheckMapping(const catalog::LinkRow& link) {
   const pg::OpenRelation source(link.source, AccessShareLock);
   const pg::OpenRelation target(link.target, AccessShareLock);
+  // The lock stays until the end of the transaction, in which T0 is done: no column can change
+  // between this look and the triggers, which notice it from then on.
+  link::RequireUnaltered(link, source.get());
   // Compiling computes what is constant in defaults: the owner's code, which is not to run as a
   // superuser who happens to call.
   const pg::UserScope as_owner(pg::OwnerOf(link.target), 0);

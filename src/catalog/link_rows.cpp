@@ -1,4 +1,4 @@
-// Rows of migrate.link and migrate.deferred_object; see link_rows.hpp.
+// Rows of migrate.link, migrate.deferred_object and migrate.source_object; see link_rows.hpp.
 #include <fmt/format.h>
 
 #include "catalog/link_rows.hpp"
@@ -18,7 +18,7 @@ constexpr const char* kLinkColumns =
     "ARRAY(SELECT m.value ->> 'expression' FROM pg_catalog.jsonb_array_elements(l.mapping) "
     "WITH ORDINALITY AS m (value, n) ORDER BY m.n), "
     "l.source_filter, l.target_key, l.source_key, l.owner, l.sync_refusal, l.created_target, "
-    "l.migration, l.created_by::pg_catalog.oid, l.keys_injective, l.dormant";
+    "l.migration, l.created_by::pg_catalog.oid, l.keys_injective, l.dormant, l.source_columns";
 
 LinkRow ReadLink(const pg::Rows& rows, uint64_t row) {
   LinkRow link;
@@ -41,6 +41,7 @@ LinkRow ReadLink(const pg::Rows& rows, uint64_t row) {
   link.created_by = rows.ObjectId(row, 15).value();
   link.keys_injective = rows.Bool(row, 16).value();
   link.dormant = rows.Bool(row, 17).value();
+  link.source_columns = rows.TextArray(row, 18);
   return link;
 }
 
@@ -85,13 +86,14 @@ int64_t InsertLink(const LinkRow& row) {
   const pg::Rows rows = scope.Execute(
       "INSERT INTO migrate.link (source, target, columns, filter, mapping, source_filter, "
       "target_key, "
-      "source_key, owner, sync_refusal, created_target, migration, created_by, keys_injective, dormant) "
+      "source_key, owner, sync_refusal, created_target, migration, created_by, keys_injective, "
+      "dormant, source_columns) "
       "SELECT $1, $2, $3::pg_catalog.jsonb, $4, "
       "(SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('column', m.c, "
       "'expression', m.e) ORDER BY m.n), '[]') "
       "FROM ROWS FROM (pg_catalog.unnest($5::text[]), pg_catalog.unnest($6::text[])) "
       "WITH ORDINALITY AS m (c, e, n)), "
-      "$7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.regrole, $15, $16 RETURNING id",
+      "$7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.regrole, $15, $16, $17 RETURNING id",
       {pg::Argument::RegClass(row.source), pg::Argument::RegClass(row.target),
        pg::Argument::Text(row.columns), pg::Argument::Text(row.filter),
        pg::Argument::TextArray(columns), pg::Argument::TextArray(expressions),
@@ -99,7 +101,8 @@ int64_t InsertLink(const LinkRow& row) {
        pg::Argument::TextArray(row.source_key), pg::Argument::Bool(row.owner),
        pg::Argument::Text(row.sync_refusal), pg::Argument::Bool(row.created_target),
        pg::Argument::Text(row.migration), pg::Argument::ObjectId(row.created_by),
-       pg::Argument::Bool(row.keys_injective), pg::Argument::Bool(row.dormant)});
+       pg::Argument::Bool(row.keys_injective), pg::Argument::Bool(row.dormant),
+       pg::Argument::TextArray(row.source_columns)});
   return rows.Int8(0, 1).value();
 }
 
@@ -196,6 +199,28 @@ void MarkBuilt(int64_t link, int32_t position) {
       "UPDATE migrate.deferred_object SET built_at = pg_catalog.clock_timestamp() "
       "WHERE link = $1 AND position = $2",
       {pg::Argument::Int8(link), pg::Argument::Int4(position)});
+}
+
+void InsertSourceObjects(int64_t link, const std::vector<SourceObject>& objects) {
+  Scope scope;
+  for (const SourceObject& object : objects)
+    scope.Execute(
+        "INSERT INTO migrate.source_object (link, kind, name, definition) VALUES ($1, $2, $3, $4)",
+        {pg::Argument::Int8(link), pg::Argument::Text(object.kind), pg::Argument::Text(object.name),
+         pg::Argument::Text(object.definition)});
+}
+
+std::vector<SourceObject> SourceObjects(int64_t link) {
+  Scope scope;
+  const pg::Rows rows = scope.Execute(
+      "SELECT o.kind, o.name, o.definition FROM migrate.source_object o WHERE o.link = $1 "
+      "ORDER BY o.kind, o.name",
+      {pg::Argument::Int8(link)});
+  std::vector<SourceObject> objects;
+  for (uint64_t row = 0; row < rows.size(); ++row)
+    objects.push_back(
+        {rows.Text(row, 1).value(), rows.Text(row, 2).value(), rows.Text(row, 3).value()});
+  return objects;
 }
 
 }  // namespace pg_cutover::catalog

@@ -1,4 +1,4 @@
-// Rows of migrate.link and migrate.deferred_object.
+// Rows of migrate.link, migrate.deferred_object and migrate.source_object.
 //
 // All functions run in the caller's transaction and need an active snapshot.
 #pragma once
@@ -29,6 +29,8 @@ struct LinkRow {
   std::optional<std::string> source_filter;
   std::vector<std::string> target_key;
   std::vector<std::string> source_key;
+  // The whole source as it was when the link was made; see link/source_drift.hpp.
+  std::vector<std::string> source_columns;
   bool owner = true;
   std::optional<std::string> sync_refusal;
   // Different source keys are known to give different target keys.
@@ -56,6 +58,13 @@ struct DeferredObject {
   bool built = false;
 };
 
+// What hung on the source when the link was made; see link/source_objects.hpp.
+struct SourceObject {
+  std::string kind;
+  std::string name;
+  std::string definition;
+};
+
 // Returns the new id. `row.id` is ignored. Creates the migration's row when it has none yet.
 int64_t InsertLink(const LinkRow& row);
 std::optional<LinkRow> FindLink(Oid source, Oid target);
@@ -72,5 +81,9 @@ void InsertDeferredObject(const DeferredObject& object);
 // In the order in which they are to be built.
 std::vector<DeferredObject> DeferredObjects(int64_t link, bool pending_only);
 void MarkBuilt(int64_t link, int32_t position);
+
+// Together once, where the link is made.
+void InsertSourceObjects(int64_t link, const std::vector<SourceObject>& objects);
+std::vector<SourceObject> SourceObjects(int64_t link);
 
 }  // namespace pg_cutover::catalog

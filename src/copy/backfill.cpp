@@ -13,8 +13,10 @@
 #include "copy/sql_copy.hpp"
 #include "job/lock_holders.hpp"
 #include "link/deferred.hpp"
+#include "link/source_drift.hpp"
 #include "pg/call.hpp"
 #include "pg/debug_point.hpp"
+#include "pg/resource.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::copy {
@@ -92,6 +94,11 @@ void Start(job::Session& session) {
       LockRelationOid(link.target, mirrored ? AccessShareLock : AccessExclusiveLock);
     });
     RequireAccess(link);
+    // With dual-write, T0 asks.
+    if (!job.sync) {
+      const pg::OpenRelation source(link.source, NoLock);
+      link::RequireUnaltered(link, source.get());
+    }
     const MethodChoice choice = ChooseMethod(link, job.method, true);
     catalog::SetMethod(job.id, choice.method);
     const bool direct = choice.method == "direct";

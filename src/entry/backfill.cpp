@@ -10,6 +10,7 @@
 #include "entry/backfill.hpp"
 #include "job/create.hpp"
 #include "link/create.hpp"
+#include "link/source_drift.hpp"
 #include "pg/entry.hpp"
 #include "pg/resource.hpp"
 #include "pg/text.hpp"
@@ -47,7 +48,11 @@ void CheckSync(const catalog::JobRow& job, const catalog::LinkRow& link) {
               fmt::format("Leave out sync => false; or SELECT migrate_unsync({}, {}) first.",
                           pg::QuoteLiteral(pg::QualifiedName(link.source)),
                           pg::QuoteLiteral(pg::QualifiedName(link.target))));
-  if (!job.sync) return;
+  if (!job.sync) {
+    const pg::OpenRelation source(link.source, AccessShareLock);
+    link::RequireUnaltered(link, source.get());
+    return;
+  }
   if (on)
     capture::RequireIntact(link);
   else

@@ -11,7 +11,9 @@
 #include "pg/text.hpp"
 #include "swap/dependents.hpp"
 #include "swap/gate.hpp"
+#include "swap/late_objects.hpp"
 #include "swap/lock_pair.hpp"
+#include "swap/object_pairs.hpp"
 #include "swap/pair.hpp"
 
 namespace pg_cutover::entry {
@@ -60,6 +62,14 @@ void RequireCarriedOver(const catalog::LinkRow& link,
   const link::CanonicalSettings settings;
   const pg::UserScope acting(role, 0);
   const swap::Pair pair = swap::LoadPair(link, retired_name);
+  swap::RequireNothingLate(pair);
+  if (swap::TakesBack(pair))
+    if (const std::vector<std::string> late = swap::LateObjects(pair); !late.empty())
+      pg::Notice(
+          fmt::format("{} has got what {} lacks since the cutover", pair.Live(), pair.Mirror()),
+          fmt::format("{}: they stay with the table that steps aside, {}.", fmt::join(late, ", "),
+                      pg::QuoteIdentifier(pair.retired_name)),
+          fmt::format("Make the same on {} if the table that comes back needs it.", pair.Mirror()));
   std::vector<catalog::DeferredObject> ignored;
   swap::RequireCarried(pair, swap::FindDependents(pair, false, reverted, &ignored));
 }

@@ -11,6 +11,7 @@
 #include "link/json.hpp"
 #include "link/key.hpp"
 #include "link/relation_checks.hpp"
+#include "link/source_drift.hpp"
 #include "pg/call.hpp"
 #include "pg/ownership.hpp"
 #include "pg/resource.hpp"
@@ -142,6 +143,7 @@ Validated Validate(const Request& request) {
   link.source_filter = valid.resolution.source_filter;
   link.target_key = keys.target;
   link.source_key = keys.source;
+  link.source_columns = ColumnDefinitions(source.get());
   link.owner = request.owner;
   link.sync_refusal = refusal;
   link.keys_injective = keys.injective;

@@ -14,6 +14,7 @@
 #include "link/key.hpp"
 #include "link/origin.hpp"
 #include "link/relation_checks.hpp"
+#include "link/source_drift.hpp"
 #include "pg/resource.hpp"
 #include "pg/text.hpp"
 
@@ -101,6 +102,7 @@ Inverse Find(const catalog::LinkRow& link, Datum given) {
   inverse.link.target = link.source;
   inverse.link.migration = link.migration;
   inverse.link.created_by = GetUserId();
+  inverse.link.source_columns = ColumnDefinitions(new_table.get());
   if (given != 0) inverse.link.columns = pg::OutputText(JSONBOID, given);
   CheckTables(new_table.get(), old_table.get(), &inverse);
 

@@ -15,8 +15,10 @@
 #include "link/relation_checks.hpp"
 #include "link/retarget.hpp"
 #include "link/shadow_table.hpp"
+#include "link/source_objects.hpp"
 #include "link/take_off.hpp"
 #include "pg/call.hpp"
+#include "pg/debug_point.hpp"
 #include "pg/ownership.hpp"
 #include "pg/resource.hpp"
 #include "pg/spi.hpp"
@@ -172,6 +174,9 @@ Oid CreateShadow(const ShadowRequest& request) {
   const pg::OpenRelation source(request.source, AccessShareLock);
   CheckRelation(source.get());
   const ShadowName name = ParseShadowName(request.target, request.source);
+  // Before any of them is made again: CREATE INDEX and others go on under our lock. What comes
+  // after this look is not in the list, so that the swap asks for it on the shadow.
+  const std::vector<catalog::SourceObject> objects = Definitions(ObjectsOf(request.source));
 
   // The table's owner can attach code to it (in CHECKs, defaults, index expressions), which must
   // not run as a superuser who happens to call.
@@ -188,9 +193,11 @@ Oid CreateShadow(const ShadowRequest& request) {
 
   const catalog::LinkRow link = catalog::LoadLink(
       LinkShadow(request, shadow, lineage, KeyColumns(source.get(), key, lineage)));
+  catalog::InsertSourceObjects(link.id, objects);
   as_owner.emplace(owner, 0);
   Defer(link, retargeter, key);
   as_owner.reset();
+  pg::DebugPoint("shadow_made");
   std::vector<std::string> left_out = retargeter.left_out();
   for (std::string& name : LeaveOutInvalidIndexes(request.source, shadow))
     left_out.push_back(std::move(name));

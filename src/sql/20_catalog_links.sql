@@ -17,6 +17,7 @@ CREATE TABLE migrate.link (
     source_filter  text,
     target_key     text[] NOT NULL,
     source_key     text[] NOT NULL,
+    source_columns text[] NOT NULL,
     owner          boolean NOT NULL,
     sync_refusal   text,
     keys_injective boolean NOT NULL,
@@ -35,6 +36,7 @@ COMMENT ON COLUMN migrate.link.mapping IS 'every mapped target column with its e
 COMMENT ON COLUMN migrate.link.source_filter IS 'the filter with all names qualified';
 COMMENT ON COLUMN migrate.link.target_key IS 'target columns that identify a row';
 COMMENT ON COLUMN migrate.link.source_key IS 'source columns that identify a row; empty for sources that are copied once and have no key of their own';
+COMMENT ON COLUMN migrate.link.source_columns IS 'the source''s columns with type, collation, NOT NULL, generated and identity as they were when the link was made: a source that was altered since is not copied';
 COMMENT ON COLUMN migrate.link.owner IS 'false: the link fills some columns of rows that another link owns';
 COMMENT ON COLUMN migrate.link.sync_refusal IS 'why this source can be copied but not kept in step; NULL where it can';
 COMMENT ON COLUMN migrate.link.keys_injective IS 'different source keys are known to give different target keys';
@@ -64,3 +66,14 @@ COMMENT ON COLUMN migrate.deferred_object.afterwards IS 'statements to run once 
 COMMENT ON COLUMN migrate.deferred_object.after_name IS 'shadow: the name the object takes at the swap; NULL: it keeps its own';
 COMMENT ON COLUMN migrate.deferred_object.from_target IS 'true: the object was on the target when the copy began and was taken off it for the time of the copy';
 COMMENT ON COLUMN migrate.deferred_object.built_at IS 'NULL while the object is still to be built';
+
+CREATE TABLE migrate.source_object (
+    link       bigint NOT NULL REFERENCES migrate.link (id) ON DELETE CASCADE,
+    kind       text NOT NULL CHECK (kind IN ('index', 'constraint', 'foreign key', 'trigger', 'statistics object')),
+    name       text NOT NULL,
+    definition text NOT NULL,
+    PRIMARY KEY (link, kind, name)
+);
+COMMENT ON TABLE migrate.source_object IS 'what hung on the source when migrate_shadow looked at it, or when a swap made the link back: anything else was made since, and the other table may lack it';
+COMMENT ON COLUMN migrate.source_object.kind IS 'constraint: of any kind but foreign keys';
+COMMENT ON COLUMN migrate.source_object.definition IS 'to be compared only: without the names of the table and, but for triggers, of the object';

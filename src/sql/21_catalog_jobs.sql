@@ -116,6 +116,7 @@ SELECT pg_catalog.pg_extension_config_dump('migrate.migration', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.link', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.link_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.deferred_object', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate.source_object', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.job', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.job_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.job_cursor', '');

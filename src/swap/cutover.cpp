@@ -13,6 +13,7 @@
 #include "pg/text.hpp"
 #include "swap/dependents.hpp"
 #include "swap/gate.hpp"
+#include "swap/late_objects.hpp"
 #include "swap/lock_pair.hpp"
 #include "swap/old_snapshots.hpp"
 #include "swap/swap_tables.hpp"
@@ -37,6 +38,7 @@ Passed PassGate(job::Session& session, const Request& request) {
     const Order order = LoadOrder(session.row());
     RequireReady(order.link);
     const Pair pair = LoadPair(order.link, order.RetiredName(request));
+    RequireNothingLate(pair);
     std::vector<catalog::DeferredObject> ignored;
     Dependents dependents = FindDependents(pair, false, order.Renames(), &ignored);
     RequireCarried(pair, dependents);

@@ -10,11 +10,13 @@
 #include "catalog/cutover_rows.hpp"
 #include "catalog/event_rows.hpp"
 #include "link/inverse.hpp"
+#include "link/source_objects.hpp"
 #include "pg/debug_point.hpp"
 #include "pg/spi.hpp"
 #include "pg/text.hpp"
 #include "swap/dependents.hpp"
 #include "swap/gate.hpp"
+#include "swap/late_objects.hpp"
 
 namespace pg_cutover::swap {
 
@@ -143,6 +145,8 @@ void FlowForwards(const Order& order, const Pair& pair, const Dependents& carrie
   catalog::SetDormant(order.link.id, true);
   if (request.reverse_sync) {
     row.reverse_link = MakeReverseLink(order.link, request);
+    catalog::InsertSourceObjects(*row.reverse_link,
+                                 link::Definitions(link::ObjectsOf(pair.mirror)));
     Remember(std::move(remember), *row.reverse_link);
     capture::InstallComplete(
         catalog::LoadLink(*row.reverse_link),
@@ -157,6 +161,24 @@ void FlowBackwards(const Order& order, std::vector<catalog::DeferredObject> reme
   capture::InstallComplete(catalog::LoadLink(order.forward->id), catalog::RejectPolicy::kSuspend);
   catalog::EndSwap(order.reverted->id);
   catalog::DeleteLink(order.link.id);
+}
+
+// The way back is not refused over what the old table lacks; nor does it pass it over in silence.
+void RecordLeftBehind(const catalog::JobRow& job, const Pair& pair) {
+  const std::vector<std::string> late = LateObjects(pair);
+  if (late.empty()) return;
+  catalog::Event event;
+  event.kind = "revert";
+  event.message = fmt::format(
+      "made on {} after the cutover, not on {}: {}; they stay with the former, which is "
+      "now {}",
+      pair.Live(), pair.Mirror(), fmt::join(late, ", "), pair.retired_name);
+  event.migration = job.migration;
+  event.link = job.link;
+  event.job = job.id;
+  event.source = pair.live;
+  event.target = pair.mirror;
+  catalog::RecordEvent(event);
 }
 
 void RecordSwap(const catalog::JobRow& job, const Order& order, const Pair& pair,
@@ -238,6 +260,8 @@ std::optional<HeldLocks> SwapTables(const catalog::JobRow& job, const Request& r
   const Pair pair = LoadPair(order.link, order.RetiredName(request));
   RequireReady(order.link);
   RequireNoneRejected(order.link);
+  RequireNothingLate(pair);
+  if (order.reverted) RecordLeftBehind(job, pair);
   std::vector<catalog::DeferredObject> remember;
   const Dependents carried = Carry(pair, order, held, dependents, &remember);
 

@@ -37,6 +37,7 @@ sub ended
 
 # ---- O6: DDL between the call and the worker's start, and between the phases ---------------------------------------
 my @points = qw(job_connected backfill_started backfill_captured backfill_copied backfill_before_complete);
+my $altered = qr/^failed public\.m\d+ was altered since it was linked to public\.m\d+_new It has now: w integer\./;
 my $changed = qr/^failed .*the definition of public\.m\d+(_new)? (was altered|changed while it was copied)/;
 # name, statements with T for the table, how the job ends where it meets that at each of these points
 my @meanwhile = (
@@ -48,7 +49,7 @@ my @meanwhile = (
 		('succeeded') x 5 ],
 	[ 'VACUUM FULL', 'VACUUM FULL T', 'succeeded', 'succeeded', qr/^failed .*was rewritten or truncated while it was copied/, 'succeeded', 'succeeded' ],
 	[ 'rows are rewritten', 'ALTER TABLE T ALTER v TYPE text USING upper(v)', 'succeeded', 'succeeded', (qr/^failed .*(rewritten|altered)/) x 3 ],
-	[ 'a column is added', 'ALTER TABLE T ADD w int', undef, undef, ($changed) x 3 ],
+	[ 'a column is added', 'ALTER TABLE T ADD w int', ($altered) x 2, ($changed) x 3 ],
 	[ 'a column of the target is added', 'ALTER TABLE T_new ADD w int', ('succeeded') x 2, ($changed) x 3 ]);
 my $number = 0;
 for my $case (@meanwhile)
