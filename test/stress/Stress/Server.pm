@@ -55,8 +55,10 @@ sub ask
 sub connection_lost
 {
 	my ($text) = @_;
-	return $text =~ /connection to server|server closed the connection|terminating connection because of crash
-		|the\ database\ system\ is|SSL\ SYSCALL|could\ not\ (?:send|receive)\ data|FATAL:\ \ 57P/x;
+	# Spaces count in this pattern.
+	return $text =~ m{connection to server|server closed the connection|the database system is|SSL SYSCALL}
+	  || $text =~ m{could not (?:send|receive) data|FATAL: +57P}
+	  || $text =~ m{terminating connection (?:because of crash|due to immediate shutdown|due to administrator)};
 }
 
 sub workers
