@@ -40,7 +40,8 @@ void LeadWatch(job::Session& session) {
     if (turn == Turn::kCompare) {
       session.SetPhase("compare");
       const catalog::LinkRow row = session.InStep([&] { return catalog::LoadLink(link); });
-      if (!CompareNow(session, row.source, row.target)) RaiseDifferent(row, session.id());
+      if (!CompareNow(session, row.source, row.target))
+        session.InStep([&] { RaiseDifferent(row, session.id()); });
     }
     const int64_t interval_ms = VerificationIntervalMs();
     if (interval_ms == 0) return;
