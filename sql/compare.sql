@@ -169,6 +169,28 @@ SELECT migrate_compare('as_view', 'parts') AS job \gset
 CALL migrate_wait(:job);
 TABLE verdict;
 
+-- A value that would be cut to fit is none that fits; two collations; keys that are NULL on one side.
+CREATE TABLE long_a (id int PRIMARY KEY, v text COLLATE "C");
+CREATE TABLE long_b (id int PRIMARY KEY, v varchar(3) COLLATE "POSIX");
+INSERT INTO long_a VALUES (1, 'abc'), (2, 'b');
+INSERT INTO long_b VALUES (1, 'abc'), (2, 'B');
+SELECT migrate_compare('long_a', 'long_b') AS job \gset
+CALL migrate_wait(:job);
+SELECT key, kind, columns FROM differences;
+INSERT INTO long_a VALUES (3, 'abcdef');
+INSERT INTO long_b VALUES (3, 'abc');
+SELECT migrate_compare('long_a', 'long_b') AS job \gset
+\set VERBOSITY terse
+CALL migrate_wait(:job);
+\set VERBOSITY default
+CREATE TABLE null_a (id int, v text);
+CREATE TABLE null_b (id int PRIMARY KEY, v text);
+INSERT INTO null_a VALUES (1, 'x'), (NULL, 'y');
+INSERT INTO null_b VALUES (1, 'x');
+SELECT migrate_compare('null_a', 'null_b') AS job \gset
+CALL migrate_wait(:job);
+TABLE differences;
+
 -- Refusals.
 \set VERBOSITY default
 SELECT migrate_compare('a', 'b', 'thorough');
@@ -191,12 +213,16 @@ SET ROLE compare_reader;
 SELECT migrate_compare('a', 'b');
 RESET ROLE;
 GRANT SELECT ON b TO compare_reader;
-ALTER TABLE b ENABLE ROW LEVEL SECURITY;
+SET ROLE compare_reader;
+SELECT migrate_compare('a', 'b');
+RESET ROLE;
+ALTER TABLE b OWNER TO compare_reader;
+ALTER TABLE a ENABLE ROW LEVEL SECURITY;
 SET ROLE compare_reader;
 SELECT migrate_compare('a', 'b');
 SELECT count(*) FROM migrate.difference;
 RESET ROLE;
-ALTER TABLE b DISABLE ROW LEVEL SECURITY;
+ALTER TABLE a DISABLE ROW LEVEL SECURITY;
 
 DROP EXTENSION pg_cutover CASCADE;
 DROP SCHEMA compare CASCADE;

@@ -78,7 +78,7 @@ int64_t& CountOf(DifferenceCounts* counts, const std::string& kind) {
 
 }  // namespace
 
-void AddPart(int64_t job, const ComparedPart& part, int64_t most) {
+void AddPart(int64_t job, const ComparedPart& part, int64_t most, bool again) {
   Scope scope;
   DifferenceCounts counts = part.counts;
   if (!part.listed.empty()) {
@@ -92,6 +92,8 @@ void AddPart(int64_t job, const ComparedPart& part, int64_t most) {
         ++listed;
       }
     }
+    // Which of them were counted before is not known where not all were listed.
+    if (again && before >= most) counts = {};
   }
   scope.Execute(
       "UPDATE migrate.comparison_result SET rows_source = rows_source + $2, "
@@ -126,7 +128,7 @@ std::optional<int64_t> CleanComparison(int64_t link, int64_t max_age_ms) {
       "JOIN migrate.difference_row d ON d.job = o.job "
       "WHERE o.link = r.link AND d.repaired_at > r.started_at) "
       "AND NOT EXISTS (SELECT FROM migrate.comparison_result o WHERE o.link = r.link "
-      "AND o.job > r.job AND o.verdict <> 'equal') ORDER BY r.job DESC LIMIT 1",
+      "AND o.finished_at > r.started_at AND o.verdict <> 'equal') ORDER BY r.started_at DESC LIMIT 1",
       {Argument::Int8(link), Argument::Int8(max_age_ms)});
   if (rows.empty()) return std::nullopt;
   return rows.Int8(0, 1);

@@ -58,8 +58,9 @@ struct ComparedPart {
 void BeginComparison(const ComparisonRow& row);
 std::optional<ComparisonRow> FindComparison(int64_t job);
 // Adds to the counts, and lists as many rows as leave at most `most` listed. A key that is listed
-// already is not counted again.
-void AddPart(int64_t job, const ComparedPart& part, int64_t most);
+// already is not counted again; `again`: the part was looked at before, and once the list is full
+// nothing more is counted.
+void AddPart(int64_t job, const ComparedPart& part, int64_t most, bool again);
 // Without a reason: equal where nothing was found, different otherwise. With one: inconclusive.
 // Returns the verdict.
 std::string FinishComparison(int64_t job, const std::optional<std::string>& reason);

@@ -1,6 +1,7 @@
 // The job that compares two tables; see comparison.hpp.
 #include <fmt/format.h>
 
+#include "catalog/capture_rows.hpp"
 #include "catalog/comparison_rows.hpp"
 #include "catalog/event_rows.hpp"
 #include "compare/comparison.hpp"
@@ -104,7 +105,7 @@ void CompareSnapshot(job::Session& session) {
     const Sides sides = LoadSides(comparison.source, comparison.target);
     pg::DebugPoint("compare_snapshot");
     const catalog::ComparedPart part = ComparePart(sides, comparison.seed, {});
-    catalog::AddPart(session.id(), part, kMostListed);
+    catalog::AddPart(session.id(), part, kMostListed, false);
     catalog::BatchCounters counters;
     counters.rows_read = part.rows_source;
     counters.rows_written = part.rows_source;
@@ -171,12 +172,14 @@ void LeadCompare(job::Session& session) {
   });
 }
 
-bool CompareNow(job::Session& session, Oid source, Oid target) {
-  return session.InStep([&] {
-    const Sides sides = LoadSides(source, target);
+std::optional<bool> CompareNow(job::Session& session, const catalog::LinkRow& link) {
+  return session.InStep([&]() -> std::optional<bool> {
+    const Sides sides = LoadSides(link.source, link.target);
+    if (!sides.link || sides.link->id != link.id || !catalog::FindCapture(link.id))
+      return std::nullopt;
     const catalog::ComparisonRow comparison = NewComparison(session, sides, "snapshot");
     catalog::BeginComparison(comparison);
-    catalog::AddPart(session.id(), ComparePart(sides, comparison.seed, {}), kMostListed);
+    catalog::AddPart(session.id(), ComparePart(sides, comparison.seed, {}), kMostListed, false);
     const std::string verdict = catalog::FinishComparison(session.id(), std::nullopt);
     Announce(session);
     return verdict == "equal";

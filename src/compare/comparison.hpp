@@ -5,7 +5,10 @@
 //   rolling    ranges of the key, each under a snapshot of its own (rolling.hpp)
 #pragma once
 
+#include <optional>
+
 #include "catalog/job_rows.hpp"
+#include "catalog/link_rows.hpp"
 #include "compare/sides.hpp"
 #include "job/session.hpp"
 
@@ -16,9 +19,10 @@ inline constexpr const char* kCompare = "compare";
 // The body of the job; JobRow::method is snapshot, rolling or auto.
 void LeadCompare(job::Session& session);
 
-// For the gate of a swap, inside another job: compares under one snapshot and records what was
-// found as that job's comparison. Returns whether nothing differs.
-bool CompareNow(job::Session& session, Oid source, Oid target);
+// For other jobs: compares the tables of a link under one snapshot and records what was found as
+// that job's comparison. Returns whether nothing differs; nullopt, with nothing recorded, where the
+// link is gone or not kept in step any more by the time that both tables are locked.
+std::optional<bool> CompareNow(job::Session& session, const catalog::LinkRow& link);
 
 // pg_cutover.max_snapshot_age, max_verification_age and verification_interval, in milliseconds.
 void DefineSettings();

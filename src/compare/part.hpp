@@ -19,8 +19,8 @@ struct Range {
   // The part that is looked at.
   Conditions rows;
   // Where given, only these rows of it are hashed: those that may have changed since the range was
-  // compared before. Rows that were deleted on one side only show in the numbers of rows, which are
-  // compared first; where these differ, all of the range is.
+  // compared before. Rows that were deleted on one side only show in the keys, which are compared
+  // first, by number and sum; where these differ, all of the range is.
   Conditions changed;
 };
 

@@ -68,7 +68,11 @@ std::vector<RangeKey> RangeKeys(const Sides& sides, std::string* obstacle) {
     const Form_pg_attribute to = TupleDescAttr(target.descriptor(), number - 1);
     const bool ordered =
         from != nullptr && from->attcollation == to->attcollation &&
-        (from->atttypid == to->atttypid || (IsInteger(from->atttypid) && IsInteger(to->atttypid)));
+        // Range conditions find their operators in pg_catalog; a boundary must not be rounded.
+        sides.key_equality[i].starts_with("OPERATOR(pg_catalog.") &&
+        ((from->atttypid == to->atttypid &&
+          (to->atttypmod == -1 || from->atttypmod == to->atttypmod)) ||
+         (IsInteger(from->atttypid) && IsInteger(to->atttypid)));
     if (!ordered) {
       *obstacle =
           fmt::format("key column \"{}\" is computed, or has another type or collation", name);

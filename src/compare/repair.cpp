@@ -41,15 +41,29 @@ std::vector<std::string> SideEffects(Oid target) {
       "SELECT pg_catalog.format('trigger %I', t.tgname) FROM pg_catalog.pg_trigger t "
       "JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid "
       "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace "
-      "WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND n.nspname <> "
+      "WHERE t.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1) UNION SELECT $1) AND "
+      "NOT t.tgisinternal AND t.tgenabled <> 'D' AND n.nspname <> "
       "'migrate' UNION ALL SELECT pg_catalog.format('foreign key %I of %s', c.conname, "
-      "c.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint c WHERE c.confrelid = $1 "
+      "c.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint c WHERE c.confrelid IN "
+      "(SELECT relid FROM pg_catalog.pg_partition_tree($1) UNION SELECT $1) "
       "AND c.contype = 'f' AND c.confdeltype NOT IN ('a', 'r') ORDER BY 1",
       {pg::Argument::ObjectId(target)});
   std::vector<std::string> found;
   for (uint64_t i = 0; i < rows.size(); ++i)
     found.push_back(rows.Text(i, 1).value());
   return found;
+}
+
+// A NULL equals no key of either side: such a row would be taken for mended.
+void RequireWholeKey(const std::string& key) {
+  pg::Spi spi;
+  if (spi.Query(
+             "SELECT FROM pg_catalog.jsonb_each($1::pg_catalog.jsonb) AS k WHERE k.value = 'null'",
+             {pg::Argument::Text(key)})
+          .empty())
+    return;
+  pg::Raise(ERRCODE_NOT_NULL_VIOLATION, "the key of the source's row is NULL", {},
+            "Leave such rows out with a filter, or give them a key.");
 }
 
 class Repair {
@@ -88,6 +102,7 @@ class Repair {
 
   void MendNow(const catalog::ListedKey& key) {
     const Sides sides = LoadSides(link_.source, link_.target);
+    RequireWholeKey(key.key);
     const RepairStatements statements = BuildRepairStatements(sides);
     const std::vector<pg::Argument> argument = {pg::Argument::Text(key.key)};
     pg::Spi spi;

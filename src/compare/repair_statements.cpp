@@ -17,6 +17,11 @@ std::string KeyValue(const Sides& sides, size_t column) {
   const char* const name = sides.columns[column].name.c_str();
   const AttrNumber number = pg::Section([=] { return get_attnum(sides.target, name); });
   const Form_pg_attribute attribute = TupleDescAttr(target.descriptor(), number - 1);
+  const Oid type = attribute->atttypid;
+  // The key was listed as jsonb: such values do not come back from it as they were.
+  if (type == JSONBOID || pg::Section([=] { return type_is_array(type) || type_is_rowtype(type); }))
+    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
+              fmt::format("rows with a key of type {} cannot be repaired", pg::TypeName(type, -1)));
   return fmt::format("CAST(CAST($1 AS pg_catalog.jsonb) OPERATOR(pg_catalog.->>) {} AS {})",
                      pg::QuoteLiteral(sides.columns[column].name),
                      pg::TypeName(attribute->atttypid, attribute->atttypmod));
@@ -28,6 +33,14 @@ std::string KeyCondition(const Sides& sides, std::string Column::*side) {
     conditions.push_back(
         fmt::format("{} {} {}", sides.columns[i].*side, sides.key_equality[i], KeyValue(sides, i)));
   return fmt::format("{}", fmt::join(conditions, " AND "));
+}
+
+bool AlwaysIdentity(::Relation relation, const std::string& column) {
+  const char* const name = column.c_str();
+  const AttrNumber number =
+      pg::Section([=] { return get_attnum(RelationGetRelid(relation), name); });
+  return TupleDescAttr(RelationGetDescr(relation), number - 1)->attidentity ==
+         ATTRIBUTE_IDENTITY_ALWAYS;
 }
 
 // One object of all columns, a row at a time; 100 arguments are too few for wide tables.
@@ -56,19 +69,24 @@ RepairStatements BuildRepairStatements(const Sides& sides) {
       RowStatement(sides, &Column::target, sides.target_rows, statements.target_key);
   statements.source_row =
       RowStatement(sides, &Column::source, sides.source_rows, statements.source_key);
+  const pg::OpenRelation target_relation(sides.target, AccessShareLock);
   std::vector<std::string> key;
   std::vector<std::string> assignments;
   for (size_t i = 0; i < sides.columns.size(); ++i) {
     const std::string name = pg::QuoteIdentifier(sides.columns[i].name);
     if (i < sides.key_columns) key.push_back(name);
-    assignments.push_back(fmt::format("{0} = EXCLUDED.{0}", name));
+    // Its value can be inserted but not updated; the key's does not change.
+    if (i >= sides.key_columns && !AlwaysIdentity(target_relation.get(), sides.columns[i].name))
+      assignments.push_back(fmt::format("{0} = EXCLUDED.{0}", name));
   }
   const std::string target = pg::QualifiedName(sides.target);
   statements.write = fmt::format(
       "INSERT INTO {} AS target ({}) OVERRIDING SYSTEM VALUE SELECT {} {} AND {} FOR SHARE OF "
-      "source ON CONFLICT ({}) DO UPDATE SET {}",
+      "source ON CONFLICT ({}) DO {}",
       target, link::TargetColumns(*sides.link), link::SelectList(*sides.link), sides.source_rows,
-      statements.source_key, fmt::join(key, ", "), fmt::join(assignments, ", "));
+      statements.source_key, fmt::join(key, ", "),
+      assignments.empty() ? std::string("NOTHING")
+                          : fmt::format("UPDATE SET {}", fmt::join(assignments, ", ")));
   statements.lock_target =
       fmt::format("SELECT {} AND {} FOR UPDATE", sides.target_rows, statements.target_key);
   statements.remove =

@@ -69,8 +69,15 @@ class Pass {
     } else {
       range.counters.rows_written = range.counters.rows_read;
     }
-    catalog::AddPart(session_.id(), found, kMostListed);
-    if (range.end) catalog::SaveBatch(session_.id(), session_.worker(), *range.end, range.counters);
+    catalog::AddPart(session_.id(), found, kMostListed, again_);
+    if (range.end) {
+      catalog::SaveBatch(session_.id(), session_.worker(), *range.end, range.counters);
+    } else if (!again_) {
+      // With what the last range counted, or a crash would count it twice; and the second pass must
+      // not begin at the end of the first.
+      catalog::ForgetPosition(session_.id(), session_.worker());
+      catalog::SetPhase(session_.id(), kRecheck);
+    }
     return range;
   }
 
@@ -98,11 +105,6 @@ class Pass {
 void CompareRanges(job::Session& session) {
   if (session.row().phase != kRecheck) {
     Pass(session, false).Run();
-    // Together: the second pass must not begin at the end of the first.
-    session.InStep([&] {
-      catalog::ForgetPosition(session.id(), session.worker());
-      catalog::SetPhase(session.id(), kRecheck);
-    });
     session.SetPhase(kRecheck);
     pg::DebugPoint("compare_recheck");
   }

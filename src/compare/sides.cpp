@@ -34,6 +34,32 @@ std::vector<std::string> ColumnNames(::Relation relation) {
   return names;
 }
 
+// The value as an assignment to the column makes it. An explicit cast to varchar(3) would cut a
+// longer value, which an assignment refuses; and both sides have one collation, or = could not
+// tell which to use.
+std::string AsColumn(const std::string& expression, Form_pg_attribute attribute) {
+  const Oid type = attribute->atttypid;
+  const int32 length = attribute->atttypmod;
+  std::string value;
+  const char* function = nullptr;
+  if (length >= 0) {
+    if (type == VARCHAROID) function = "varchar";
+    if (type == BPCHAROID) function = "bpchar";
+    if (type == BITOID) function = "bit";
+    if (type == VARBITOID) function = "varbit";
+  }
+  if (function != nullptr)
+    value = fmt::format(R"(pg_catalog."{0}"(CAST(({1}) AS pg_catalog."{0}"), {2}, false))",
+                        function, expression, length);
+  else
+    value = fmt::format("CAST(({}) AS {})", expression, pg::TypeName(type, length));
+  if (!OidIsValid(attribute->attcollation)) return value;
+  const Oid collation = attribute->attcollation;
+  return fmt::format("({}) COLLATE {}", value, pg::Section([=]() -> const char* {
+                       return generate_collation_name(collation);
+                     }));
+}
+
 Column MakeColumn(::Relation target, const std::string& name, const std::string& expression) {
   const Form_pg_attribute attribute = Attribute(target, name);
   if (attribute == nullptr)
@@ -41,10 +67,8 @@ Column MakeColumn(::Relation target, const std::string& name, const std::string&
               fmt::format("column \"{}\" of {} is gone", name,
                           pg::QualifiedName(RelationGetRelid(target))),
               {}, "Link the tables again.");
-  return {name,
-          fmt::format("CAST(({}) AS {})", expression,
-                      pg::TypeName(attribute->atttypid, attribute->atttypmod)),
-          "target." + pg::QuoteIdentifier(name), attribute->atttypid};
+  return {name, AsColumn(expression, attribute), "target." + pg::QuoteIdentifier(name),
+          attribute->atttypid};
 }
 
 std::vector<Column> LinkedColumns(const catalog::LinkRow& link, ::Relation target) {
@@ -117,14 +141,16 @@ void PutKeyFirst(const std::vector<std::string>& key, std::vector<Column>* colum
 std::string EqualityOf(pg::Spi& spi, Oid type) {
   const Oid equality =
       pg::Section([=] { return lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr; });
-  return spi
-      .Query(
-          "SELECT pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) "
-          "FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace "
-          "WHERE o.oid = $1",
-          {pg::Argument::ObjectId(equality)})
-      .Text(0, 1)
-      .value();
+  const pg::Rows rows = spi.Query(
+      "SELECT pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) "
+      "FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace "
+      "WHERE o.oid = $1",
+      {pg::Argument::ObjectId(equality)});
+  if (rows.empty())
+    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
+              fmt::format("keys of type {} cannot be compared", pg::TypeName(type, -1)),
+              "The type has no default equality.");
+  return rows.Text(0, 1).value();
 }
 
 // The way back of a migration with a filter: the old table keeps rows that the new one never had.
@@ -134,27 +160,21 @@ bool TargetHasMore(const catalog::LinkRow& link) {
   return catalog::LoadLink(*swap->link).source_filter.has_value();
 }
 
-std::string Listed(const Sides& sides, std::string Column::*side) {
-  std::vector<std::string> expressions;
+// Rows of one side whose key the other one has, too; by the key's own equality.
+std::string WithPartner(const Sides& sides, const std::string& other_rows) {
+  std::vector<std::string> same;
   for (size_t i = 0; i < sides.key_columns; ++i)
-    expressions.push_back(sides.columns[i].*side);
-  return fmt::format("{}", fmt::join(expressions, ", "));
-}
-
-// Rows of one side whose key the other one has, too.
-std::string WithPartner(const Sides& sides, std::string Column::*own, std::string Column::*other,
-                        const std::string& other_rows) {
-  return fmt::format(" AND ({}) IN (SELECT {} {})", Listed(sides, own), Listed(sides, other),
-                     other_rows);
+    same.push_back(fmt::format("{} {} {}", sides.columns[i].source, sides.key_equality[i],
+                               sides.columns[i].target));
+  return fmt::format(" AND EXISTS (SELECT {} AND {})", other_rows, fmt::join(same, " AND "));
 }
 
 void Restrict(Sides* sides) {
   const std::string source = sides->source_rows;
   const std::string target = sides->target_rows;
   if (!sides->link->owner || TargetHasMore(*sides->link))
-    sides->target_rows += WithPartner(*sides, &Column::target, &Column::source, source);
-  if (!sides->link->owner)
-    sides->source_rows += WithPartner(*sides, &Column::source, &Column::target, target);
+    sides->target_rows += WithPartner(*sides, source);
+  if (!sides->link->owner) sides->source_rows += WithPartner(*sides, target);
 }
 
 }  // namespace
@@ -162,6 +182,11 @@ void Restrict(Sides* sides) {
 Sides LoadSides(Oid source, Oid target) {
   const pg::OpenRelation from(source, AccessShareLock);
   const pg::OpenRelation to(target, AccessShareLock);
+  // Partitions as well: the second side's would be locked when its scan begins, after the snapshot.
+  pg::Section([=] {
+    (void)find_all_inheritors(source, AccessShareLock, nullptr);
+    (void)find_all_inheritors(target, AccessShareLock, nullptr);
+  });
   Sides sides;
   sides.source = source;
   sides.target = target;

@@ -188,8 +188,12 @@ std::string SketchStatement(const Sides& sides, Side side, uint64_t seed,
                      Rows(sides, side, restriction));
 }
 
-std::string CountStatement(const Sides& sides, Side side, const std::string& restriction) {
-  return "SELECT pg_catalog.count(*) " + Rows(sides, side, restriction);
+std::string CountStatement(const Sides& sides, Side side, uint64_t seed,
+                           const std::string& restriction) {
+  return fmt::format(
+      "SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(migrate.key_number({}, {})), 0)::text "
+      "{}",
+      Signed(seed), KeyArguments(sides, side), Rows(sides, side, restriction));
 }
 
 std::string KeysRestriction(const Sides& sides, Side side, uint64_t seed,
@@ -200,7 +204,11 @@ std::string KeysRestriction(const Sides& sides, Side side, uint64_t seed,
   const std::string list = fmt::format("'{{{}}}'::bigint[]", fmt::join(numbers, ","));
   // By the key itself an index may find the rows.
   if (sides.keys == core::SketchKeys::kInteger)
-    return fmt::format("{} = ANY ({})", Expression(sides.columns[0], side), list);
+    // A NULL is known by a hash. Where keys are unique they are not NULL.
+    return fmt::format("{0} = ANY ({1}){2}", Expression(sides.columns[0], side), list,
+                       sides.unique
+                           ? std::string()
+                           : fmt::format(" OR {} IS NULL", Expression(sides.columns[0], side)));
   return fmt::format("migrate.key_number({}, {}) = ANY ({})", Signed(seed),
                      KeyArguments(sides, side), list);
 }

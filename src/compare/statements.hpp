@@ -18,8 +18,10 @@ enum class Side { kSource, kTarget };
 std::string SketchStatement(const Sides& sides, Side side, uint64_t seed,
                             const std::string& restriction);
 
-// One row, one column: how many rows.
-std::string CountStatement(const Sides& sides, Side side, const std::string& restriction);
+// One row: how many rows, and the sum of their keys' numbers as text. Of sides with unique keys: equal
+// where both have the same keys.
+std::string CountStatement(const Sides& sides, Side side, uint64_t seed,
+                           const std::string& restriction);
 
 // Rows of a side whose key is one of those that a sketch has named, or whose class of keys is one
 // that differs.

@@ -40,7 +40,7 @@ void LeadWatch(job::Session& session) {
     if (turn == Turn::kCompare) {
       session.SetPhase("compare");
       const catalog::LinkRow row = session.InStep([&] { return catalog::LoadLink(link); });
-      if (!CompareNow(session, row.source, row.target))
+      if (!CompareNow(session, row).value_or(true))
         session.InStep([&] { RaiseDifferent(row, session.id()); });
     }
     const int64_t interval_ms = VerificationIntervalMs();
@@ -52,7 +52,8 @@ void LeadWatch(job::Session& session) {
 
 bool StartWatch(int64_t link) {
   // A worker that was killed after it had made the job comes here again.
-  if (VerificationIntervalMs() == 0 || !catalog::UnfinishedJobsOf(link, kWatch).empty()) return false;
+  if (VerificationIntervalMs() == 0 || !catalog::UnfinishedJobsOf(link, kWatch).empty())
+    return false;
   const catalog::LinkRow row = catalog::LoadLink(link);
   catalog::JobRow job;
   job.kind = kWatch;
@@ -65,7 +66,7 @@ bool StartWatch(int64_t link) {
 
 void EndWatch(int64_t link) {
   for (const int64_t job : catalog::UnfinishedJobsOf(link, kWatch))
-    job::Cancel(job);
+    job::CancelForOwner(job);
 }
 
 }  // namespace pg_cutover::compare

@@ -50,6 +50,8 @@ int64_t Compare(const Arguments& arguments) {
     RequireRows(relation);
     pg::RequireReadable(relation);
   }
+  // While it is unfinished no other job may work on the target: that is its owner's to ask for.
+  pg::RequireOwner(job.target);
   const compare::Sides sides = compare::LoadSides(job.source, job.target);
   if (sides.link) {
     job.link = sides.link->id;

@@ -8,6 +8,7 @@
 #include "catalog/capture_rows.hpp"
 #include "catalog/event_rows.hpp"
 #include "catalog/swap_rows.hpp"
+#include "compare/watch.hpp"
 #include "entry/arguments.hpp"
 #include "entry/lock_retry.hpp"
 #include "link/create.hpp"
@@ -75,6 +76,7 @@ PG_CUTOVER_FUNCTION(pg_cutover_unlink) {
     return Datum{0};
   }
   const pg_cutover::catalog::LinkRow link = pg_cutover::link::RequireUnlinkable(source, target);
+  pg_cutover::compare::EndWatch(link.id);
   if (pg_cutover::catalog::FindCapture(link.id))
     pg_cutover::entry::WithLockRetry(source, AccessExclusiveLock,
                                      [&] { pg_cutover::capture::Remove(link); });

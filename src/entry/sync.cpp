@@ -8,6 +8,7 @@
 #include "catalog/capture_rows.hpp"
 #include "catalog/event_rows.hpp"
 #include "catalog/job_rows.hpp"
+#include "compare/watch.hpp"
 #include "entry/arguments.hpp"
 #include "entry/lock_retry.hpp"
 #include "job/locks.hpp"
@@ -82,6 +83,7 @@ void Sync(Oid source, Oid target, catalog::RejectPolicy policy) {
 
 void Unsync(Oid source, Oid target) {
   const catalog::LinkRow link = link::RequireUnlinkable(source, target);
+  compare::EndWatch(link.id);
   if (!catalog::FindCapture(link.id))
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("dual-write from {} to {} is not on", capture::NameOf(source),

@@ -105,6 +105,14 @@ void Cancel(int64_t id) {
   InterruptAtCommit(id);
 }
 
+void CancelForOwner(int64_t id) {
+  const std::optional<catalog::JobRow> job = catalog::LockJob(id);
+  if (!job || !core::CanMove(job->state, JobState::kCancelled)) return;
+  (void)catalog::MoveJob(id, job->state, JobState::kCancelled, ByCaller(*job, "cancelled"));
+  ForgetDeadWorkers(id);
+  InterruptAtCommit(id);
+}
+
 void Retune(int64_t id, const std::string& throttle) {
   const catalog::JobRow job = LockControlled(id);
   if (core::IsFinal(job.state)) WrongState(job, "throttled");

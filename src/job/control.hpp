@@ -19,6 +19,9 @@ void Pause(int64_t id);
 // Paused and failed jobs; launches a worker when the transaction commits.
 void Resume(int64_t id);
 void Cancel(int64_t id);
+// The same for a caller whose right has been checked by the tables: whoever made the job. One that
+// has ended meanwhile is left alone.
+void CancelForOwner(int64_t id);
 void Retune(int64_t id, const std::string& throttle);
 // Returns how many workers were launched, for the jobs that the caller may control.
 int Recover();

@@ -116,7 +116,9 @@ void Verify(job::Session& session, bool mended) {
     session.InStep([&] { RecordVerified(session.row(), *clean); });
     return;
   }
-  if (compare::CompareNow(session, link.source, link.target)) return;
+  const std::optional<bool> equal = compare::CompareNow(session, link);
+  // A link that is gone stops the swap under the locks.
+  if (equal.value_or(true)) return;
   session.InStep([&] { RaiseDifferent(session.id()); });
 }
 
