@@ -68,9 +68,10 @@ sub quiescent
 	die "$table differs from its oracle:\n$text\n" if $text ne '';
 	$self->online($table, $complete);
 	my $mirror = $self->mirror($table);
-	# Indexes of the mirror may still be under construction.
+	# Indexes of the mirror may still be under construction, and a swap that is under way changes its name.
 	my $tables = join ' UNION ',
-	  map { "SELECT '$_'::regclass UNION SELECT relid FROM pg_partition_tree('$_')" } grep { defined } $table, $mirror;
+	  map { "SELECT to_regclass('$_') UNION SELECT relid FROM pg_partition_tree(to_regclass('$_'))" }
+	  grep { defined } $table, $mirror;
 	$text = $server->ask(<<SQL);
 SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid IN ($tables) AND c.relkind = 'i' AND i.indisvalid AND i.indisready
