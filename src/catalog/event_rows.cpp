@@ -32,4 +32,12 @@ void RecordEvent(const Event& event) {
        pg::Argument::Text(event.inverse)});
 }
 
+bool HasEvents(int64_t job) {
+  Scope scope;
+  return !scope
+              .Execute("SELECT FROM migrate.event_log WHERE job = $1 LIMIT 1",
+                       {pg::Argument::Int8(job)})
+              .empty();
+}
+
 }  // namespace pg_cutover::catalog

@@ -23,5 +23,7 @@ struct Event {
 
 // In the caller's transaction. The actor is the role that the caller acts as.
 void RecordEvent(const Event& event);
+// Whether the log knows the job.
+bool HasEvents(int64_t job);
 
 }  // namespace pg_cutover::catalog

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "job/recover.hpp"
+#include "catalog/event_rows.hpp"
 #include "job/commit_actions.hpp"
 #include "job/launch.hpp"
 #include "job/locks.hpp"
@@ -13,6 +14,8 @@ namespace pg_cutover::job {
 
 bool PausedAsStranger(const catalog::JobRow& job) {
   if (job.home == catalog::Home()) return false;
+  // pg_restore is still at work: an event written now would have the number of one that is to come.
+  if (!catalog::HasEvents(job.id)) return true;
   if (catalog::MoveJob(job.id, job.state, core::JobState::kPaused,
                        fmt::format("job {} paused: restored from another database", job.id)))
     catalog::SetWaitingFor(job.id,
