@@ -51,13 +51,12 @@ Size SizeOf(const Sides& sides) {
 
 std::string Method(const Sides& sides, const std::string& asked, const Size& size) {
   if (asked == "snapshot") return asked;
-  const std::optional<std::string> obstacle = RangeObstacle(sides);
-  if (asked == "rolling" && obstacle)
-    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED, "the tables cannot be compared range by range",
-              fmt::format("The reason: {}.", *obstacle), "Use mode => 'snapshot'.");
-  if (asked == "rolling") return asked;
+  if (asked == "rolling") {
+    RequireRanges(sides);
+    return asked;
+  }
   const bool fits = size.scan_ms <= static_cast<double>(MaxSnapshotAgeMs());
-  return fits || obstacle ? "snapshot" : "rolling";
+  return fits || RangeObstacle(sides) ? "snapshot" : "rolling";
 }
 
 catalog::ComparisonRow NewComparison(const job::Session& session, const Sides& sides,

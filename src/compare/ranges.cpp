@@ -63,9 +63,7 @@ std::vector<RangeKey> RangeKeys(const Sides& sides, std::string* obstacle) {
     const std::string& name = sides.columns[i].name;
     const std::string given = Given(sides, i);
     const Form_pg_attribute from = PlainColumn(source.get(), given);
-    const char* const text = name.c_str();
-    const AttrNumber number = pg::Section([=] { return get_attnum(sides.target, text); });
-    const Form_pg_attribute to = TupleDescAttr(target.descriptor(), number - 1);
+    const Form_pg_attribute to = Attribute(target.get(), name);
     const bool ordered =
         from != nullptr && from->attcollation == to->attcollation &&
         // Range conditions find their operators in pg_catalog; a boundary must not be rounded.
@@ -125,6 +123,10 @@ std::optional<std::string> RangeObstacle(const Sides& sides) {
   std::string obstacle;
   if (!RangeKeys(sides, &obstacle).empty()) return std::nullopt;
   return obstacle;
+}
+
+void RequireRanges(const Sides& sides) {
+  (void)RequireKeys(sides);
 }
 
 std::optional<KeyPosition> RangeEnd(const Sides& sides, const std::optional<KeyPosition>& after,

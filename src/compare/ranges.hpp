@@ -19,6 +19,9 @@ using KeyPosition = std::vector<std::string>;  // a key's columns as text
 // Why the tables cannot be compared range by range; nullopt: they can.
 std::optional<std::string> RangeObstacle(const Sides& sides);
 
+// Raises feature_not_supported where they cannot.
+void RequireRanges(const Sides& sides);
+
 // The key of the source that is `rows` rows after `after`; nullopt: there are fewer left. In a
 // transaction with an active snapshot.
 std::optional<KeyPosition> RangeEnd(const Sides& sides, const std::optional<KeyPosition>& after,

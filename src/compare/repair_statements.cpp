@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "compare/repair_statements.hpp"
+#include "compare/statements.hpp"
 #include "link/mapping.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
@@ -14,9 +15,7 @@ namespace {
 // "CAST(CAST($1 AS jsonb) ->> 'a' AS integer)"
 std::string KeyValue(const Sides& sides, size_t column) {
   const pg::OpenRelation target(sides.target, AccessShareLock);
-  const char* const name = sides.columns[column].name.c_str();
-  const AttrNumber number = pg::Section([=] { return get_attnum(sides.target, name); });
-  const Form_pg_attribute attribute = TupleDescAttr(target.descriptor(), number - 1);
+  const Form_pg_attribute attribute = Attribute(target.get(), sides.columns[column].name);
   const Oid type = attribute->atttypid;
   // The key was listed as jsonb: such values do not come back from it as they were.
   if (type == JSONBOID || pg::Section([=] { return type_is_array(type) || type_is_rowtype(type); }))
@@ -35,14 +34,6 @@ std::string KeyCondition(const Sides& sides, std::string Column::*side) {
   return fmt::format("{}", fmt::join(conditions, " AND "));
 }
 
-bool AlwaysIdentity(::Relation relation, const std::string& column) {
-  const char* const name = column.c_str();
-  const AttrNumber number =
-      pg::Section([=] { return get_attnum(RelationGetRelid(relation), name); });
-  return TupleDescAttr(RelationGetDescr(relation), number - 1)->attidentity ==
-         ATTRIBUTE_IDENTITY_ALWAYS;
-}
-
 // One object of all columns, a row at a time; 100 arguments are too few for wide tables.
 std::string RowObject(const Sides& sides, std::string Column::*side) {
   std::vector<std::string> columns;
@@ -54,9 +45,9 @@ std::string RowObject(const Sides& sides, std::string Column::*side) {
 std::string RowStatement(const Sides& sides, std::string Column::*side, const std::string& rows,
                          const std::string& key) {
   return fmt::format(
-      "SELECT CASE WHEN pg_catalog.octet_length(j.t) <= 2048 THEN j.t END FROM (SELECT "
+      "SELECT CASE WHEN pg_catalog.octet_length(j.t) <= {} THEN j.t END FROM (SELECT "
       "pg_catalog.to_jsonb(d)::pg_catalog.text FROM (SELECT {} {} AND {}) AS d) AS j(t)",
-      RowObject(sides, side), rows, key);
+      kLongestRow, RowObject(sides, side), rows, key);
 }
 
 }  // namespace
@@ -76,7 +67,9 @@ RepairStatements BuildRepairStatements(const Sides& sides) {
     const std::string name = pg::QuoteIdentifier(sides.columns[i].name);
     if (i < sides.key_columns) key.push_back(name);
     // Its value can be inserted but not updated; the key's does not change.
-    if (i >= sides.key_columns && !AlwaysIdentity(target_relation.get(), sides.columns[i].name))
+    if (i >= sides.key_columns &&
+        Attribute(target_relation.get(), sides.columns[i].name)->attidentity !=
+            ATTRIBUTE_IDENTITY_ALWAYS)
       assignments.push_back(fmt::format("{0} = EXCLUDED.{0}", name));
   }
   const std::string target = pg::QualifiedName(sides.target);

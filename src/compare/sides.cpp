@@ -16,14 +16,14 @@
 
 namespace pg_cutover::compare {
 
-namespace {
-
 Form_pg_attribute Attribute(::Relation relation, const std::string& column) {
   const char* const name = column.c_str();
   const AttrNumber number =
       pg::Section([=] { return get_attnum(RelationGetRelid(relation), name); });
   return number <= 0 ? nullptr : TupleDescAttr(RelationGetDescr(relation), number - 1);
 }
+
+namespace {
 
 std::vector<std::string> ColumnNames(::Relation relation) {
   std::vector<std::string> names;

@@ -47,4 +47,7 @@ struct Sides {
 //   object_not_in_prerequisite_state   the tables no longer fit their link
 Sides LoadSides(Oid source, Oid target);
 
+// A column by its name, as long as the relation is open; nullptr where there is none.
+Form_pg_attribute Attribute(::Relation relation, const std::string& column);
+
 }  // namespace pg_cutover::compare

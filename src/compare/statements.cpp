@@ -17,7 +17,6 @@ namespace {
 // A function takes no more than 100 arguments: the rest goes in as rows of this many columns.
 constexpr size_t kMostArguments = 90;
 constexpr size_t kPairsAnObject = 40;
-constexpr int kLongestRow = 2048;
 
 const std::string& Expression(const Column& column, Side side) {
   return side == Side::kSource ? column.source : column.target;

@@ -12,6 +12,9 @@
 
 namespace pg_cutover::compare {
 
+// Longer rows, as jsonb text, are not kept.
+inline constexpr int kLongestRow = 2048;
+
 enum class Side { kSource, kTarget };
 
 // One row, one column: the sketch of a side; NULL without rows.

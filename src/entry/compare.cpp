@@ -57,12 +57,7 @@ int64_t Compare(const Arguments& arguments) {
     job.link = sides.link->id;
     if (!job.migration) job.migration = sides.link->migration;
   }
-  if (job.method == "rolling")
-    if (const std::optional<std::string> obstacle = compare::RangeObstacle(sides))
-      pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
-                fmt::format("{} and {} cannot be compared range by range",
-                            pg::QualifiedName(job.source), pg::QualifiedName(job.target)),
-                fmt::format("The reason: {}.", *obstacle), "Use mode => 'snapshot'.");
+  if (job.method == "rolling") compare::RequireRanges(sides);
   return job::Create(std::move(job));
 }
 
