@@ -191,6 +191,16 @@ SELECT migrate_compare('null_a', 'null_b') AS job \gset
 CALL migrate_wait(:job);
 TABLE differences;
 
+-- Ranges do not depend on how the session quotes names.
+SET quote_all_identifiers = on;
+CREATE TABLE quoted (id int PRIMARY KEY, v int);
+CREATE TABLE quoted_new (id bigint PRIMARY KEY, v int);
+SELECT migrate_link('quoted', 'quoted_new') IS NOT NULL AS linked;
+SELECT migrate_compare('quoted', 'quoted_new', 'rolling') AS job \gset
+RESET quote_all_identifiers;
+CALL migrate_wait(:job);
+TABLE verdict;
+
 -- Refusals.
 \set VERBOSITY default
 SELECT migrate_compare('a', 'b', 'thorough');

@@ -134,14 +134,10 @@ uint64_t Begin(const catalog::LinkRow& link, catalog::RejectPolicy policy) {
 }
 
 void Record(const catalog::LinkRow& link, catalog::RejectPolicy policy, uint64_t boundary) {
-  catalog::Event event;
-  event.kind = "sync";
-  event.message = fmt::format("dual-write from {} to {} is on", pg::QualifiedName(link.source),
-                              pg::QualifiedName(link.target));
-  event.migration = link.migration;
-  event.link = link.id;
-  event.source = link.source;
-  event.target = link.target;
+  catalog::Event event =
+      catalog::EventOf(link, "sync",
+                       fmt::format("dual-write from {} to {} is on", pg::QualifiedName(link.source),
+                                   pg::QualifiedName(link.target)));
   event.details = fmt::format("{{\"policy\": \"{}\", \"boundary\": {}}}",
                               catalog::RejectPolicyName(policy), boundary);
   event.inverse = PairCall("migrate_unsync", link);

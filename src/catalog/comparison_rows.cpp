@@ -99,21 +99,22 @@ void AddPart(int64_t job, const ComparedPart& part, int64_t most, bool again) {
       "UPDATE migrate.comparison_result SET rows_source = rows_source + $2, "
       "rows_target = rows_target + $3, missing = missing + $4, extra = extra + $5, "
       "changed = changed + $6, representation_only = representation_only + $7, "
-      "snapshot_ms = greatest(snapshot_ms, $8) WHERE job = $1",
+      "snapshot_ms = greatest(snapshot_ms, $8), reason = coalesce(reason, $9) WHERE job = $1",
       {Argument::Int8(job), Argument::Int8(part.rows_source), Argument::Int8(part.rows_target),
        Argument::Int8(counts.missing), Argument::Int8(counts.extra), Argument::Int8(counts.changed),
-       Argument::Int8(counts.representation_only), Argument::Float8(part.snapshot_ms)});
+       Argument::Int8(counts.representation_only), Argument::Float8(part.snapshot_ms),
+       Argument::Text(part.doubt)});
 }
 
-std::string FinishComparison(int64_t job, const std::optional<std::string>& reason) {
+std::string FinishComparison(int64_t job) {
   Scope scope;
   return scope
       .Execute(
-          "UPDATE migrate.comparison_result SET finished_at = clock_timestamp(), reason = $2, "
+          "UPDATE migrate.comparison_result SET finished_at = clock_timestamp(), "
           "verdict = CASE WHEN missing + extra + changed + representation_only > 0 THEN "
-          "'different' WHEN $2 IS NOT NULL THEN 'inconclusive' ELSE 'equal' END "
+          "'different' WHEN reason IS NOT NULL THEN 'inconclusive' ELSE 'equal' END "
           "WHERE job = $1 RETURNING verdict",
-          {Argument::Int8(job), Argument::Text(reason)})
+          {Argument::Int8(job)})
       .Text(0, 1)
       .value();
 }
@@ -128,7 +129,8 @@ std::optional<int64_t> CleanComparison(int64_t link, int64_t max_age_ms) {
       "JOIN migrate.difference_row d ON d.job = o.job "
       "WHERE o.link = r.link AND d.repaired_at > r.started_at) "
       "AND NOT EXISTS (SELECT FROM migrate.comparison_result o WHERE o.link = r.link "
-      "AND o.finished_at > r.started_at AND o.verdict <> 'equal') ORDER BY r.started_at DESC LIMIT 1",
+      "AND o.finished_at > r.started_at AND o.verdict <> 'equal') ORDER BY r.started_at DESC LIMIT "
+      "1",
       {Argument::Int8(link), Argument::Int8(max_age_ms)});
   if (rows.empty()) return std::nullopt;
   return rows.Int8(0, 1);

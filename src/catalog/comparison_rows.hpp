@@ -51,6 +51,8 @@ struct ComparedPart {
   int64_t rows_target = 0;
   DifferenceCounts counts;
   std::vector<DifferenceRow> listed;
+  // Why it proves nothing that no difference was found.
+  std::optional<std::string> doubt;
   double snapshot_ms = 0;
 };
 
@@ -61,9 +63,9 @@ std::optional<ComparisonRow> FindComparison(int64_t job);
 // already is not counted again; `again`: the part was looked at before, and once the list is full
 // nothing more is counted.
 void AddPart(int64_t job, const ComparedPart& part, int64_t most, bool again);
-// Without a reason: equal where nothing was found, different otherwise. With one: inconclusive.
+// Different where anything was found, else inconclusive where a part was in doubt, else equal.
 // Returns the verdict.
-std::string FinishComparison(int64_t job, const std::optional<std::string>& reason);
+std::string FinishComparison(int64_t job);
 
 // The newest comparison of a link that found no difference, if it began after the target was
 // complete and after the last repair, and at most `max_age_ms` ago.

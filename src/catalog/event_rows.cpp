@@ -1,4 +1,6 @@
 // The event log; see event_rows.hpp.
+#include <utility>
+
 #include "catalog/event_rows.hpp"
 
 #include "catalog/scope.hpp"
@@ -14,6 +16,29 @@ std::optional<std::string> NameOrNull(Oid relation) {
 }
 
 }  // namespace
+
+Event EventOf(const JobRow& job, std::string kind, std::string message) {
+  Event event;
+  event.kind = std::move(kind);
+  event.message = std::move(message);
+  event.migration = job.migration;
+  event.link = job.link;
+  event.job = job.id;
+  event.source = job.source;
+  event.target = job.target;
+  return event;
+}
+
+Event EventOf(const LinkRow& link, std::string kind, std::string message) {
+  Event event;
+  event.kind = std::move(kind);
+  event.message = std::move(message);
+  event.migration = link.migration;
+  event.link = link.id;
+  event.source = link.source;
+  event.target = link.target;
+  return event;
+}
 
 void RecordEvent(const Event& event) {
   // Not GetUserId(): a caller may be inside a scope that acts as the extension's owner.

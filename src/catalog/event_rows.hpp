@@ -5,6 +5,9 @@
 #include <optional>
 #include <string>
 
+#include "catalog/job_rows.hpp"
+#include "catalog/link_rows.hpp"
+
 #include "pg/pg.hpp"
 
 namespace pg_cutover::catalog {
@@ -20,6 +23,10 @@ struct Event {
   std::string details = "{}";  // jsonb text
   std::optional<std::string> inverse;
 };
+
+// Of a job or a link, with the tables it is about.
+Event EventOf(const JobRow& job, std::string kind, std::string message);
+Event EventOf(const LinkRow& link, std::string kind, std::string message);
 
 // In the caller's transaction. The actor is the role that the caller acts as.
 void RecordEvent(const Event& event);

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "compare/checksum.hpp"
+#include "compare/sides.hpp"
 #include "compare/sketch_state.hpp"
 #include "link/expression.hpp"
 #include "pg/call.hpp"
@@ -25,22 +26,6 @@ namespace {
 constexpr int64_t kSeed = 0x6d6967726174;
 // A function takes a hundred arguments. More columns go in groups, as anonymous records.
 constexpr size_t kColumnsAGroup = 90;
-
-void RequireRows(::Relation relation) {
-  switch (relation->rd_rel->relkind) {
-    case RELKIND_RELATION:
-    case RELKIND_PARTITIONED_TABLE:
-    case RELKIND_FOREIGN_TABLE:
-    case RELKIND_VIEW:
-    case RELKIND_MATVIEW:
-      return;
-    default:
-      pg::Raise(
-          ERRCODE_WRONG_OBJECT_TYPE,
-          fmt::format("{} has no rows to compare", pg::QualifiedName(RelationGetRelid(relation))),
-          {}, "Name a table, a foreign table, a view or a materialized view.");
-  }
-}
 
 std::vector<std::string> AllColumns(TupleDesc descriptor) {
   std::vector<std::string> names;
@@ -106,7 +91,7 @@ RelationChecksum Digest(const core::SketchTotals& totals) {
 
 RelationChecksum ChecksumOf(const ChecksumRequest& request) {
   const pg::OpenRelation relation(request.relation, AccessShareLock);
-  RequireRows(relation.get());
+  RequireRows(request.relation);
   const std::string columns = Arguments(ColumnsOf(request, relation.get()));
   const std::string condition = Condition(request, relation.get());
   // The condition is canonical text, and is read under the settings it was written under.

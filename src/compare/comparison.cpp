@@ -27,7 +27,8 @@ constexpr double kRowsAMillisecond = 5'000;
 constexpr double kBytesAMillisecond = 300'000;
 
 struct Size {
-  int64_t rows = 0;
+  int64_t rows_source = 0;
+  int64_t rows_both = 0;
   double scan_ms = 0;
 };
 
@@ -36,15 +37,19 @@ Size SizeOf(const Sides& sides) {
   const pg::Rows rows = spi.Query(
       "SELECT coalesce(pg_catalog.sum(greatest(c.reltuples, 0)) FILTER (WHERE r.source), "
       "0)::bigint, "
-      "coalesce(pg_catalog.sum(greatest(c.reltuples, 0)), 0)::float8, "
+      "coalesce(pg_catalog.sum(greatest(c.reltuples, 0)), 0)::bigint, "
       "coalesce(pg_catalog.sum(pg_catalog.pg_table_size(c.oid)), 0)::float8 "
       "FROM (VALUES ($1::oid, true), ($2::oid, false)) AS r (id, source) CROSS JOIN LATERAL "
       "(SELECT relid FROM pg_catalog.pg_partition_tree(r.id) WHERE isleaf UNION SELECT r.id) AS t "
       "JOIN pg_catalog.pg_class c ON c.oid = t.relid WHERE c.relkind IN ('r', 'm')",
       {pg::Argument::ObjectId(sides.source), pg::Argument::ObjectId(sides.target)});
   Size size;
-  size.rows = rows.Int8(0, 1).value();
-  size.scan_ms = rows.Float8(0, 2).value() / kRowsAMillisecond +
+  size.rows_source = rows.Int8(0, 1).value();
+  size.rows_both = rows.Int8(0, 2).value();
+  // A view has no number of its own.
+  const int64_t rows_target = size.rows_both - size.rows_source;
+  if (size.rows_source == 0 || rows_target == 0) size.rows_both *= 2;
+  size.scan_ms = static_cast<double>(size.rows_both) / kRowsAMillisecond +
                  rows.Float8(0, 3).value() / kBytesAMillisecond;
   return size;
 }
@@ -82,12 +87,10 @@ catalog::ComparisonRow NewComparison(const job::Session& session, const Sides& s
 void Announce(const job::Session& session) {
   const catalog::ComparisonRow found = catalog::FindComparison(session.id()).value();
   const catalog::DifferenceCounts& counts = found.counts;
-  catalog::Event event;
-  event.kind = "comparison";
-  event.message = fmt::format("compared: {}", found.verdict.value());
-  event.migration = session.row().migration;
+  catalog::Event event = catalog::EventOf(session.row(), "comparison",
+                                          fmt::format("compared: {}", found.verdict.value()));
+  // A cutover's own rows name its tables the other way round once it has swapped them.
   event.link = found.link;
-  event.job = found.job;
   event.source = found.source;
   event.target = found.target;
   event.details = fmt::format(
@@ -98,21 +101,32 @@ void Announce(const job::Session& session) {
   catalog::RecordEvent(event);
 }
 
+std::string Finish(const job::Session& session) {
+  std::string verdict = catalog::FinishComparison(session.id());
+  Announce(session);
+  return verdict;
+}
+
+catalog::ComparedPart CompareAtOnce(const job::Session& session, const Sides& sides,
+                                    uint64_t seed) {
+  catalog::ComparedPart part = CompareAll(sides, seed, SizeOf(sides).rows_both);
+  catalog::AddPart(session.id(), part, kMostListed, false);
+  return part;
+}
+
 void CompareSnapshot(job::Session& session) {
   session.InStep([&] {
     const catalog::ComparisonRow comparison = catalog::FindComparison(session.id()).value();
     const Sides sides = LoadSides(comparison.source, comparison.target);
     pg::DebugPoint("compare_snapshot");
-    const catalog::ComparedPart part = ComparePart(sides, comparison.seed, {});
-    catalog::AddPart(session.id(), part, kMostListed, false);
+    const catalog::ComparedPart part = CompareAtOnce(session, sides, comparison.seed);
     catalog::BatchCounters counters;
     counters.rows_read = part.rows_source;
     counters.rows_written = part.rows_source;
     counters.busy_ms = part.snapshot_ms;
     (void)catalog::OpenCursor(session.id(), session.worker());
     catalog::SaveBatch(session.id(), session.worker(), core::BlockRange{0, 0}, counters);
-    (void)catalog::FinishComparison(session.id(), std::nullopt);
-    Announce(session);
+    (void)Finish(session);
   });
 }
 
@@ -155,7 +169,7 @@ void LeadCompare(job::Session& session) {
     const Sides sides = LoadSides(session.row().source, session.row().target);
     const Size size = SizeOf(sides);
     const std::string chosen = Method(sides, session.row().method, size);
-    catalog::SetRowsTotal(session.id(), size.rows);
+    catalog::SetRowsTotal(session.id(), size.rows_source);
     catalog::BeginComparison(NewComparison(session, sides, chosen));
     return chosen;
   });
@@ -165,10 +179,7 @@ void LeadCompare(job::Session& session) {
     return;
   }
   CompareRanges(session);
-  session.InStep([&] {
-    (void)catalog::FinishComparison(session.id(), std::nullopt);
-    Announce(session);
-  });
+  session.InStep([&] { (void)Finish(session); });
 }
 
 std::optional<bool> CompareNow(job::Session& session, const catalog::LinkRow& link) {
@@ -178,10 +189,8 @@ std::optional<bool> CompareNow(job::Session& session, const catalog::LinkRow& li
       return std::nullopt;
     const catalog::ComparisonRow comparison = NewComparison(session, sides, "snapshot");
     catalog::BeginComparison(comparison);
-    catalog::AddPart(session.id(), ComparePart(sides, comparison.seed, {}), kMostListed, false);
-    const std::string verdict = catalog::FinishComparison(session.id(), std::nullopt);
-    Announce(session);
-    return verdict == "equal";
+    (void)CompareAtOnce(session, sides, comparison.seed);
+    return Finish(session) == "equal";
   });
 }
 

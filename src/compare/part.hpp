@@ -31,6 +31,9 @@ inline constexpr int64_t kMostListed = 10'000;
 // true at one instant. In a transaction with pinned settings, with both tables locked (LoadSides)
 // before the snapshot that this takes and releases. Raises the errors of the mapping's expressions.
 catalog::ComparedPart ComparePart(const Sides& sides, uint64_t seed, const Range& range);
+// All of both, with the scans' progress for everybody to see (scan_progress.hpp). `rows_expected`:
+// of both sides together.
+catalog::ComparedPart CompareAll(const Sides& sides, uint64_t seed, int64_t rows_expected);
 
 // A seed that nobody can foresee: a row cannot be made to collide with another one.
 uint64_t RandomSeed();

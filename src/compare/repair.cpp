@@ -161,18 +161,12 @@ class Repair {
 
 void Announce(const job::Session& session, const Request& request) {
   const catalog::RepairCounts counts = catalog::CountRepairs(session.id());
-  catalog::Event event;
-  event.kind = kRepair;
-  event.message = fmt::format("{} {} rows, {} {}, {} were equal, {} failed",
-                              request.dry_run ? "would write" : "wrote", counts.written,
-                              request.dry_run ? "would delete" : "deleted", counts.deleted,
-                              counts.unneeded, counts.failed);
-  event.migration = session.row().migration;
-  event.link = session.row().link;
-  event.job = session.id();
-  event.source = session.row().source;
-  event.target = session.row().target;
-  catalog::RecordEvent(event);
+  catalog::RecordEvent(
+      catalog::EventOf(session.row(), kRepair,
+                       fmt::format("{} {} rows, {} {}, {} were equal, {} failed",
+                                   request.dry_run ? "would write" : "wrote", counts.written,
+                                   request.dry_run ? "would delete" : "deleted", counts.deleted,
+                                   counts.unneeded, counts.failed)));
 }
 
 }  // namespace

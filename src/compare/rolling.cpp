@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "core/progress.hpp"
+
 #include "catalog/comparison_rows.hpp"
 #include "compare/ranges.hpp"
 #include "compare/rolling.hpp"
@@ -61,7 +63,11 @@ class Pass {
     pg::DebugPoint("compare_range");
     catalog::ComparedPart found = ComparePart(sides, comparison.seed, part);
     range.counters.rows_read = found.rows_source;
-    range.counters.busy_ms = static_cast<double>(job::NowMicros() - start) / 1000;
+    const int64_t now = job::NowMicros();
+    range.counters.busy_ms = static_cast<double>(now - start) / 1000;
+    rows_read_ += found.rows_source;
+    rate_.Observe(rows_read_, now);
+    range.counters.rows_per_second = rate_.PerSecond();
     if (again_) {
       // Counted in the first pass.
       found.rows_source = 0;
@@ -70,13 +76,13 @@ class Pass {
       range.counters.rows_written = range.counters.rows_read;
     }
     catalog::AddPart(session_.id(), found, kMostListed, again_);
-    if (range.end) {
-      catalog::SaveBatch(session_.id(), session_.worker(), *range.end, range.counters);
-    } else if (!again_) {
+    catalog::SaveBatch(session_.id(), session_.worker(), range.end.value_or(KeyPosition{}),
+                       range.counters);
+    if (!range.end) {
       // With what the last range counted, or a crash would count it twice; and the second pass must
       // not begin at the end of the first.
       catalog::ForgetPosition(session_.id(), session_.worker());
-      catalog::SetPhase(session_.id(), kRecheck);
+      if (!again_) catalog::SetPhase(session_.id(), kRecheck);
     }
     return range;
   }
@@ -98,6 +104,8 @@ class Pass {
   job::Session& session_;
   const bool again_;
   std::optional<KeyPosition> after_;
+  core::RateMeter rate_;
+  int64_t rows_read_ = 0;
 };
 
 }  // namespace

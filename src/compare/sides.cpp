@@ -16,6 +16,21 @@
 
 namespace pg_cutover::compare {
 
+void RequireRows(Oid relation) {
+  switch (pg::Call(get_rel_relkind, relation)) {
+    case RELKIND_RELATION:
+    case RELKIND_PARTITIONED_TABLE:
+    case RELKIND_FOREIGN_TABLE:
+    case RELKIND_VIEW:
+    case RELKIND_MATVIEW:
+      return;
+    default:
+      pg::Raise(ERRCODE_WRONG_OBJECT_TYPE,
+                fmt::format("{} has no rows to compare", pg::QualifiedName(relation)), {},
+                "Name a table, a foreign table, a view or a materialized view.");
+  }
+}
+
 Form_pg_attribute Attribute(::Relation relation, const std::string& column) {
   const char* const name = column.c_str();
   const AttrNumber number =

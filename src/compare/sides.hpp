@@ -47,6 +47,9 @@ struct Sides {
 //   object_not_in_prerequisite_state   the tables no longer fit their link
 Sides LoadSides(Oid source, Oid target);
 
+// Raises wrong_object_type unless it is something that can be selected from.
+void RequireRows(Oid relation);
+
 // A column by its name, as long as the relation is open; nullptr where there is none.
 Form_pg_attribute Attribute(::Relation relation, const std::string& column);
 

@@ -50,10 +50,9 @@ void LeadWatch(job::Session& session) {
   }
 }
 
-bool StartWatch(int64_t link) {
+void StartWatch(int64_t link) {
   // A worker that was killed after it had made the job comes here again.
-  if (VerificationIntervalMs() == 0 || !catalog::UnfinishedJobsOf(link, kWatch).empty())
-    return false;
+  if (VerificationIntervalMs() == 0 || !catalog::UnfinishedJobsOf(link, kWatch).empty()) return;
   const catalog::LinkRow row = catalog::LoadLink(link);
   catalog::JobRow job;
   job.kind = kWatch;
@@ -61,7 +60,6 @@ bool StartWatch(int64_t link) {
   job.source = row.source;
   job.migration = row.migration;
   (void)job::Create(std::move(job));
-  return true;
 }
 
 void EndWatch(int64_t link) {

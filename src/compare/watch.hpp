@@ -14,8 +14,8 @@ inline constexpr const char* kWatch = "verify";
 void LeadWatch(job::Session& session);
 
 // In a worker or a call, for a link that is complete: queues the job unless
-// pg_cutover.verification_interval is 0. Returns whether it did.
-bool StartWatch(int64_t link);
+// pg_cutover.verification_interval is 0, or there is one already.
+void StartWatch(int64_t link);
 // Cancels it: the pair is about to be swapped.
 void EndWatch(int64_t link);
 

@@ -9,6 +9,7 @@
 #include "compare/sides.hpp"
 #include "entry/arguments.hpp"
 #include "job/create.hpp"
+#include "link/expression.hpp"
 #include "pg/entry.hpp"
 #include "pg/ownership.hpp"
 #include "pg/text.hpp"
@@ -17,18 +18,10 @@ namespace pg_cutover::entry {
 
 namespace {
 
-void RequireRows(Oid relation) {
-  const char kind = pg::Call(get_rel_relkind, relation);
-  if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_VIEW ||
-      kind == RELKIND_MATVIEW || kind == RELKIND_FOREIGN_TABLE) {
-    if (pg::Call(get_rel_persistence, relation) != RELPERSISTENCE_TEMP) return;
-    pg::Raise(ERRCODE_WRONG_OBJECT_TYPE,
-              fmt::format("{} is temporary", pg::QualifiedName(relation)),
-              "Background workers cannot see the temporary tables of a session.");
-  }
-  pg::Raise(ERRCODE_WRONG_OBJECT_TYPE,
-            fmt::format("{} has no rows to compare", pg::QualifiedName(relation)), {},
-            "Name a table, a view, a materialized view or a foreign table.");
+void RequirePermanent(Oid relation) {
+  if (pg::Call(get_rel_persistence, relation) != RELPERSISTENCE_TEMP) return;
+  pg::Raise(ERRCODE_WRONG_OBJECT_TYPE, fmt::format("{} is temporary", pg::QualifiedName(relation)),
+            "Background workers cannot see the temporary tables of a session.");
 }
 
 int64_t Compare(const Arguments& arguments) {
@@ -47,11 +40,14 @@ int64_t Compare(const Arguments& arguments) {
     pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE,
               fmt::format("{} cannot be compared with itself", pg::QualifiedName(job.source)));
   for (const Oid relation : {job.source, job.target}) {
-    RequireRows(relation);
+    compare::RequireRows(relation);
+    RequirePermanent(relation);
     pg::RequireReadable(relation);
   }
   // While it is unfinished no other job may work on the target: that is its owner's to ask for.
   pg::RequireOwner(job.target);
+  // Names are quoted here as they are in the stored mapping, which they are compared with.
+  const link::CanonicalSettings canonical;
   const compare::Sides sides = compare::LoadSides(job.source, job.target);
   if (sides.link) {
     job.link = sides.link->id;

@@ -5,6 +5,7 @@
 
 #include "core/progress.hpp"
 
+#include "compare/scan_progress.hpp"
 #include "entry/arguments.hpp"
 #include "job/control.hpp"
 #include "job/locks.hpp"
@@ -73,6 +74,21 @@ PG_CUTOVER_FUNCTION(pg_cutover_progress_bar) {
               fmt::format("width must be between 1 and {}", kWidestBar),
               fmt::format("It is {}.", width));
   return pg::MakeText(pg_cutover::core::ProgressBar(percent, width));
+}
+
+PG_CUTOVER_FUNCTION(pg_cutover_scan_progress) {
+  namespace compare = pg_cutover::compare;
+  const std::optional<compare::ScanState> scan = compare::FindScan(PG_GETARG_INT32(0));
+  pg::Section([=] {
+    InitMaterializedSRF(fcinfo, 0);
+    if (!scan) return;
+    Datum values[] = {Int64GetDatum(scan->rows_source), Int64GetDatum(scan->rows_read),
+                      Int64GetDatum(scan->rows_expected), Float8GetDatum(scan->seconds)};
+    bool nulls[] = {false, false, false, false};
+    auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+  });
+  return 0;
 }
 
 PG_CUTOVER_FUNCTION(pg_cutover_job_has_worker) {

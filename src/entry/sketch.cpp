@@ -5,6 +5,7 @@
 
 #include "compare/checksum.hpp"
 #include "compare/image.hpp"
+#include "compare/scan_progress.hpp"
 #include "compare/sketch_state.hpp"
 #include "entry/arguments.hpp"
 #include "pg/call.hpp"
@@ -190,6 +191,7 @@ PG_CUTOVER_FUNCTION(pg_cutover_sketch_add) {
     const pg_cutover::core::RowHash row = compare::HashRow(site->row, seed, values);
     const uint64_t key = site->key == nullptr ? 0 : compare::KeyNumber(site->key, seed, values);
     pg_cutover::core::AddRow(compare::StateOf(sketch), key, row);
+    compare::CountScannedRow();
   });
   return PointerGetDatum(sketch);
 }

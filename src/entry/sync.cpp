@@ -90,14 +90,10 @@ void Unsync(Oid source, Oid target) {
                           capture::NameOf(target)));
   WithLockRetry(source, AccessExclusiveLock, [&] { capture::Remove(link); });
 
-  catalog::Event event;
-  event.kind = "sync";
-  event.message = fmt::format("dual-write from {} to {} is off", capture::NameOf(source),
-                              capture::NameOf(target));
-  event.migration = link.migration;
-  event.link = link.id;
-  event.source = source;
-  event.target = target;
+  catalog::Event event =
+      catalog::EventOf(link, "sync",
+                       fmt::format("dual-write from {} to {} is off", capture::NameOf(source),
+                                   capture::NameOf(target)));
   // What was not mirrored meanwhile has to be copied: turning it on again would not be enough.
   event.inverse =
       fmt::format("TRUNCATE {1}; SELECT migrate_backfill({0}, {2})",

@@ -105,7 +105,7 @@ int64_t ChangeTable(const Arguments& arguments) {
 void LeadTable(job::Session& session) {
   if (!swap::IsSwapPhase(session.row().phase)) copy::LeadBackfill(session);
   if (session.row().request == kManual)
-    session.InStep([&] { (void)compare::StartWatch(session.row().link.value()); });
+    session.InStep([&] { compare::StartWatch(session.row().link.value()); });
   else
     swap::LeadSwap(session);
 }

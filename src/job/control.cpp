@@ -118,14 +118,7 @@ void Retune(int64_t id, const std::string& throttle) {
   if (core::IsFinal(job.state)) WrongState(job, "throttled");
   const std::string canonical = CanonicalThrottle(throttle);
   catalog::SetThrottle(id, canonical);
-  catalog::Event event;
-  event.kind = "job";
-  event.message = ByCaller(job, "throttled");
-  event.migration = job.migration;
-  event.link = job.link;
-  event.job = id;
-  event.source = job.source;
-  event.target = job.target;
+  catalog::Event event = catalog::EventOf(job, "job", ByCaller(job, "throttled"));
   event.details = canonical;
   event.inverse =
       fmt::format("SELECT migrate_throttle({}, {})", id, pg::QuoteLiteral(job.throttle));

@@ -36,14 +36,9 @@ int64_t Create(catalog::JobRow row) {
   if (OidIsValid(row.target)) RequireNoOtherJob(row.target);
   const int64_t id = catalog::InsertJob(row);
 
-  catalog::Event event;
-  event.kind = "job";
-  event.message = fmt::format("{} job {} created", row.kind, id);
-  event.migration = row.migration;
-  event.link = row.link;
+  catalog::Event event =
+      catalog::EventOf(row, "job", fmt::format("{} job {} created", row.kind, id));
   event.job = id;
-  event.source = row.source;
-  event.target = row.target;
   event.inverse = fmt::format("SELECT migrate_cancel({})", id);
   catalog::RecordEvent(event);
 

@@ -92,15 +92,8 @@ class Worker {
       return;
     }
     catalog::SetWaitingFor(job.id, std::nullopt);
-    catalog::Event event;
-    event.kind = "job";
-    event.message = fmt::format("job {} continued by another worker", job.id);
-    event.migration = job.migration;
-    event.link = job.link;
-    event.job = job.id;
-    event.source = job.source;
-    event.target = job.target;
-    catalog::RecordEvent(event);
+    catalog::RecordEvent(
+        catalog::EventOf(job, "job", fmt::format("job {} continued by another worker", job.id)));
   }
 
   void Work() {

@@ -76,14 +76,10 @@ void WarnOfCollisions(const catalog::LinkRow& link) {
 }
 
 void Record(const catalog::LinkRow& link, const Resolution& resolution, bool injective) {
-  catalog::Event event;
-  event.kind = "link";
-  event.message = fmt::format("linked {} to {}", pg::QualifiedName(link.source),
-                              pg::QualifiedName(link.target));
-  event.migration = link.migration;
-  event.link = link.id;
-  event.source = link.source;
-  event.target = link.target;
+  catalog::Event event =
+      catalog::EventOf(link, "link",
+                       fmt::format("linked {} to {}", pg::QualifiedName(link.source),
+                                   pg::QualifiedName(link.target)));
   event.details = fmt::format(
       "{{\"target_key\": {}, \"source_key\": {}, \"keys_may_collide\": {}, "
       "\"source_columns_left_out\": {}, \"target_columns_by_default\": {}, \"sync_refusal\": {}}}",
@@ -221,13 +217,8 @@ void Unlink(Oid source, Oid target) {
     if (!object.from_target) forgotten.push_back(pg::QuoteIdentifier(object.name));
   Forget(link.id);
 
-  catalog::Event event;
-  event.kind = "unlink";
-  event.message = fmt::format("removed the link from {} to {}", source_name, target_name);
-  event.migration = link.migration;
-  event.link = link.id;
-  event.source = source;
-  event.target = target;
+  catalog::Event event = catalog::EventOf(
+      link, "unlink", fmt::format("removed the link from {} to {}", source_name, target_name));
   event.details =
       fmt::format("{{\"columns\": {}, \"filter\": {}, \"target_key\": {}}}", link.columns,
                   link.filter ? JsonText(*link.filter) : "null", JsonArray(link.target_key));

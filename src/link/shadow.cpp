@@ -150,14 +150,10 @@ std::vector<std::string> LeaveOutInvalidIndexes(Oid source, Oid shadow) {
 
 void Record(const ShadowRequest& request, const catalog::LinkRow& link,
             const std::vector<std::string>& left_out) {
-  catalog::Event event;
-  event.kind = "shadow";
-  event.message = fmt::format("created {} like {}", pg::QualifiedName(link.target),
-                              pg::QualifiedName(link.source));
-  event.migration = link.migration;
-  event.link = link.id;
-  event.source = link.source;
-  event.target = link.target;
+  catalog::Event event =
+      catalog::EventOf(link, "shadow",
+                       fmt::format("created {} like {}", pg::QualifiedName(link.target),
+                                   pg::QualifiedName(link.source)));
   event.details = fmt::format("{{\"alterations\": {}, \"left_out\": {}}}",
                               JsonArray(request.alterations), JsonArray(left_out));
   event.inverse =

@@ -179,15 +179,10 @@ int TakeOff(const catalog::LinkRow& link, const TakeOffRules& rules) {
 void TakeOffObjects(const catalog::LinkRow& link) {
   const int count = TakeOff(link, {});
   if (count == 0) return;
-  catalog::Event event;
-  event.kind = "take_off";
-  event.message = fmt::format("took {} indexes and constraints off {} for the time of the copy",
-                              count, pg::QualifiedName(link.target));
-  event.migration = link.migration;
-  event.link = link.id;
-  event.source = link.source;
-  event.target = link.target;
-  catalog::RecordEvent(event);
+  catalog::RecordEvent(catalog::EventOf(
+      link, "take_off",
+      fmt::format("took {} indexes and constraints off {} for the time of the copy", count,
+                  pg::QualifiedName(link.target))));
 }
 
 void PutBack(const catalog::LinkRow& link) {

@@ -1,7 +1,7 @@
 // Differences between PostgreSQL 15, 16, 17 and 18, in one place.
 //
-// Call sites use the newest signature; older majors are adapted here with inline functions. Never an
-// #if inside an argument list elsewhere.
+// Call sites use the newest signature; older majors are adapted here with inline functions. Never
+// an #if inside an argument list elsewhere.
 #pragma once
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
@@ -60,7 +60,8 @@ inline void InitRangeTable(EState* estate, RangeTblEntry* entry) {
 #endif
 }
 
-// 16: onlySummarizing (19d8e2308). `arbiters` NIL: no index raises an error; else only these do not.
+// 16: onlySummarizing (19d8e2308). `arbiters` NIL: no index raises an error; else only these do
+// not.
 inline List* InsertIndexTuples(ResultRelInfo* target, TupleTableSlot* slot, EState* estate,
                                bool no_duplicate_error, bool* conflict, List* arbiters) {
 #if PG_VERSION_NUM >= 160000
@@ -132,6 +133,18 @@ inline bool RunPortal(Portal portal, long count, DestReceiver* destination, Quer
   return PortalRun(portal, count, true, destination, destination, done);
 #else
   return PortalRun(portal, count, true, true, destination, destination, done);
+#endif
+}
+
+// The first number of a command with progress that the server does not use itself.
+inline constexpr auto kScanCommand = static_cast<ProgressCommandType>(PROGRESS_COMMAND_COPY + 1);
+
+// 16: renamed. The entry with this number, from 1 on, in this transaction's copy.
+inline LocalPgBackendStatus* BackendStatusEntry(int number) {
+#if PG_VERSION_NUM >= 160000
+  return pgstat_get_local_beentry_by_index(number);
+#else
+  return pgstat_fetch_stat_local_beentry(number);
 #endif
 }
 

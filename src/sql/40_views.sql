@@ -8,6 +8,12 @@ CREATE FUNCTION migrate.job_has_worker(job bigint) RETURNS boolean
     AS 'MODULE_PATHNAME', 'pg_cutover_job_has_worker' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION migrate.job_has_worker(bigint) IS 'true while a worker holds the job''s lock';
 
+CREATE FUNCTION migrate.scan_progress(pid integer, OUT rows_source bigint, OUT rows_read bigint,
+    OUT rows_expected bigint, OUT seconds double precision) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'pg_cutover_scan_progress' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 1;
+COMMENT ON FUNCTION migrate.scan_progress(integer) IS
+    'how far a process is that compares two tables under one snapshot: rows of both, parallel workers included; no row where it does not';
+
 CREATE VIEW migrate.progress WITH (security_barrier) AS
 SELECT j.id AS job,
        j.kind,
@@ -15,15 +21,20 @@ SELECT j.id AS job,
        j.target,
        j.state,
        j.phase,
-       coalesce(c.rows_written, 0) AS rows_done,
+       coalesce(s.rows_source, c.rows_written, 0) AS rows_done,
        CASE WHEN j.state = 'succeeded' THEN coalesce(c.rows_written, 0)
-            WHEN j.rows_total IS NOT NULL THEN greatest(j.rows_total, coalesce(c.rows_written, 0)) END AS rows_total,
+            WHEN j.rows_total IS NOT NULL
+            THEN greatest(j.rows_total, s.rows_source, c.rows_written, 0) END AS rows_total,
        p.percent,
-       CASE WHEN j.state = 'running' THEN c.rows_per_second
+       CASE WHEN s.seconds > 0 THEN s.rows_read / s.seconds
+            WHEN j.state = 'running' THEN c.rows_per_second
             WHEN c.busy_ms > 0 THEN c.rows_written / (c.busy_ms / 1000.0) END AS rows_per_second,
-       CASE WHEN j.state = 'running' AND j.phase = 'copy' AND p.percent > 0 AND c.rows_per_second > 0
+       CASE WHEN j.state = 'running' AND s.seconds IS NULL AND j.phase IN ('copy', 'compare')
+             AND p.percent > 0 AND c.rows_per_second > 0
             THEN pg_catalog.make_interval(secs => least(1e9,
-                 coalesce(c.rows_written, 0) * (100.0 - p.percent) / p.percent / c.rows_per_second)) END AS eta,
+                 coalesce(c.rows_written, 0) * (100.0 - p.percent) / p.percent / c.rows_per_second))
+            WHEN s.rows_read > 0 AND p.percent > 0
+            THEN pg_catalog.make_interval(secs => least(1e9, s.seconds * (100.0 - p.percent) / p.percent)) END AS eta,
        CASE WHEN j.state IN ('queued', 'running', 'paused')
             THEN coalesce(c.throttled_by, j.waiting_for,
                  CASE WHEN j.state = 'paused' OR migrate.job_has_worker(j.id) THEN NULL
@@ -63,8 +74,11 @@ SELECT j.id AS job,
                                 FROM pg_catalog.unnest(k.done) AS r)) AS units_done
          FROM migrate.job_cursor k
         WHERE k.job = j.id) c ON true
+  LEFT JOIN LATERAL migrate.scan_progress(CASE WHEN j.state = 'running' THEN c.pids[1] END) AS s ON true
   CROSS JOIN LATERAL (
        SELECT CASE WHEN j.state = 'succeeded' THEN 100.0
+                   WHEN s.rows_read >= 0 THEN CASE WHEN s.rows_expected > 0
+                        THEN least(99.9, 100.0 * s.rows_read / s.rows_expected) END
                    WHEN j.units_total > 0 THEN least(99.9, 100.0 * coalesce(c.units_done, 0) / j.units_total)
                    WHEN j.units_total = 0 THEN 99.9
                    WHEN j.rows_total > 0 THEN least(99.9, 100.0 * coalesce(c.rows_read, 0) / j.rows_total)

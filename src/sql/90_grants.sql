@@ -25,7 +25,7 @@ BEGIN
     END IF;
     FOR routine IN
         SELECT p.oid::pg_catalog.regprocedure AS signature,
-               p.proname IN ('progress_bar', 'job_has_worker', 'capture_problems') AS for_monitors
+               p.proname IN ('progress_bar', 'job_has_worker', 'scan_progress', 'capture_problems') AS for_monitors
           FROM pg_catalog.pg_depend d
           JOIN pg_catalog.pg_proc p ON p.oid = d.objid
           JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -35,7 +35,7 @@ BEGIN
            AND d.deptype = 'e' AND e.extname = 'pg_cutover'
            AND p.proname <> 'migrate_grant'
            -- Of the helpers those that public functions and views call with their caller's rights.
-           AND (n.nspname <> 'migrate' OR p.proname IN ('progress_bar', 'job_has_worker', 'capture_problems')
+           AND (n.nspname <> 'migrate' OR p.proname IN ('progress_bar', 'job_has_worker', 'scan_progress', 'capture_problems')
                 OR p.proname LIKE 'schema\_%')
     LOOP
         IF access = 'operator' OR (access = 'monitor' AND routine.for_monitors) THEN
@@ -101,4 +101,4 @@ GRANT USAGE ON SCHEMA migrate TO pg_monitor;
 GRANT SELECT ON migrate.progress, migrate.event, migrate.link_status, migrate.revert_verdict, migrate.comparison,
     migrate.difference, migrate.repair, migrate.validation TO pg_monitor;
 GRANT EXECUTE ON FUNCTION migrate.progress_bar(double precision, integer), migrate.job_has_worker(bigint),
-    migrate.capture_problems(bigint) TO pg_monitor;
+    migrate.scan_progress(integer), migrate.capture_problems(bigint) TO pg_monitor;

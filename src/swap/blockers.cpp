@@ -13,14 +13,8 @@ namespace {
 
 void RecordTermination(const catalog::JobRow& job, const job::LockHolder& blocker,
                        const std::string& outcome) {
-  catalog::Event event;
-  event.kind = "cutover";
-  event.message = fmt::format("{}: {}", outcome, blocker.description);
-  event.migration = job.migration;
-  event.link = job.link;
-  event.job = job.id;
-  event.source = job.source;
-  event.target = job.target;
+  catalog::Event event =
+      catalog::EventOf(job, "cutover", fmt::format("{}: {}", outcome, blocker.description));
   event.details = fmt::format(R"({{"pid": {}}})", blocker.pid);
   catalog::RecordEvent(event);
 }

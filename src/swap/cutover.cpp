@@ -83,15 +83,9 @@ void MendRejected(job::Session& session, const Request& request, const Passed& p
 }
 
 void RecordVerified(const catalog::JobRow& job, int64_t comparison) {
-  catalog::Event event;
-  event.kind = job.kind;
-  event.message = fmt::format("relies on comparison {}, which found no difference", comparison);
-  event.migration = job.migration;
-  event.link = job.link;
-  event.job = job.id;
-  event.source = job.source;
-  event.target = job.target;
-  catalog::RecordEvent(event);
+  catalog::RecordEvent(catalog::EventOf(
+      job, job.kind,
+      fmt::format("relies on comparison {}, which found no difference", comparison)));
 }
 
 [[noreturn]] void RaiseDifferent(int64_t job) {
@@ -125,15 +119,9 @@ void Verify(job::Session& session, bool mended) {
 void RecordDuration(job::Session& session, int64_t locked_us, int64_t waited_us, int attempts) {
   session.InStep([&] {
     const catalog::JobRow& job = session.row();
-    catalog::Event event;
-    event.kind = job.kind;
-    event.message =
-        fmt::format("the tables were locked for {:.1f} ms", static_cast<double>(locked_us) / 1000);
-    event.migration = job.migration;
-    event.link = job.link;
-    event.job = job.id;
-    event.source = job.source;
-    event.target = job.target;
+    catalog::Event event = catalog::EventOf(
+        job, job.kind,
+        fmt::format("the tables were locked for {:.1f} ms", static_cast<double>(locked_us) / 1000));
     event.details = fmt::format(R"({{"locked_ms": {:.3f}, "waited_ms": {:.3f}, "attempts": {}}})",
                                 static_cast<double>(locked_us) / 1000,
                                 static_cast<double>(waited_us) / 1000, attempts);

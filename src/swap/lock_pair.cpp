@@ -148,15 +148,8 @@ void Attempts::Failed(const pg::Error& error, const std::vector<Oid>& relations)
 void Attempts::GiveUp(const std::string& blockers) {
   const catalog::JobRow& job = session_.row();
   const std::string names = session_.InStep([&] {
-    catalog::Event event;
-    event.kind = "cutover";
-    event.message = fmt::format("gave up after {} attempts: {}", made_, blockers);
-    event.migration = job.migration;
-    event.link = job.link;
-    event.job = job.id;
-    event.source = job.source;
-    event.target = job.target;
-    catalog::RecordEvent(event);
+    catalog::RecordEvent(catalog::EventOf(
+        job, "cutover", fmt::format("gave up after {} attempts: {}", made_, blockers)));
     return fmt::format("{} and {}", pg::QualifiedName(job.source), pg::QualifiedName(job.target));
   });
   pg::Raise(

@@ -22,7 +22,7 @@ my $findings = eval { $check->log_findings } // $@;
 chomp($failure //= '');
 for my $text ($failure, $findings) { print "$text\n" if $text ne '' }
 my $broken = $failure ne '' || $findings ne '' || $writers->transactions == 0;
-printf "%s - stress: %d transactions, %d cycles, %d kills, seed %s\n", $broken ? 'not ok' : 'ok',
-  $writers->transactions, $cycle->cycles, $server->kills, $seed;
+printf "%s - stress: %d transactions, %d cycles, %d comparisons, %d kills, seed %s\n", $broken ? 'not ok' : 'ok',
+  $writers->transactions, $cycle->cycles, $cycle->comparisons, $server->kills, $seed;
 print join(', ', map { "$_ " . $cycle->steps->{$_} } sort keys %{ $cycle->steps }), "\n" if $broken;
 exit($broken ? 1 : 0);

@@ -1,5 +1,6 @@
 # A cycle takes item through shadow, copy, cutover, revert, cutover, revert, unlink, and part_item through shadow, copy,
-# unlink, while writers write and workers and servers are killed. All waiting is done in tick().
+# unlink, while writers write and workers and servers are killed; between these steps comparisons have to find nothing.
+# All waiting is done in tick(), but for that for a few comparisons.
 package Stress::Cycle;
 use strict;
 use warnings;
@@ -7,6 +8,8 @@ use Time::HiRes qw(sleep time);
 use Stress::Server;
 
 my @until = qw(writers copy swap);
+# Comparisons that are made one after the other before the next look at the writers.
+use constant BATCH => 5;
 
 sub new
 {
@@ -15,11 +18,12 @@ sub new
 	die "STRESS_UNTIL is one of @until\n" unless grep { $_ eq $until } @until;
 	return bless {
 		server => $server, check => $check, writers => $writers, end => time + $seconds,
-		until => $until, cycles => 0, steps => {}, complete => {}, next_online => 0, next_kill => time + 3
+		until => $until, cycles => 0, comparisons => 0, steps => {}, complete => {}, next_online => 0, next_kill => time + 3
 	}, $class;
 }
 
 sub cycles { return $_[0]->{cycles} }
+sub comparisons { return $_[0]->{comparisons} }
 sub steps { return $_[0]->{steps} }
 
 sub step
@@ -47,6 +51,8 @@ sub once
 	$self->pass('write', 1);
 	return $self->pass('write', 2) if $self->{until} eq 'writers';
 	$self->copy;
+	my $comparisons = $ENV{STRESS_COMPARISONS} // 2 * BATCH;
+	$self->compare($_, "${_}_new", $comparisons / 2) for qw(item part_item);
 	if ($self->{until} eq 'swap')
 	{
 		for my $round (1 .. 2)
@@ -55,6 +61,7 @@ sub once
 				"migrate_cutover('item', 'item_new', lock_timeout => '100 ms', retire_as => 'item_old')",
 				"to_regclass('item_old') IS NOT NULL");
 			$self->pass('write after cutover', rand 3);
+			$self->compare('item', 'item_old', BATCH);
 			$self->swap('revert', "migrate_revert('item')", "to_regclass('item_old') IS NULL");
 			$self->pass('write after revert', rand 3);
 			last if time > $self->{end};
@@ -193,6 +200,36 @@ SQL
 		$self->{complete}->{$table} = 1;
 	}
 	$self->pass('write while complete', 1 + rand 2);
+	return;
+}
+
+# Comparisons of a pair that is in step, each under one snapshot, until so many have been finished: none finds anything.
+# A cut connection says nothing about a job, which goes on; what all of them found is read afterwards.
+sub compare
+{
+	my ($self, $source, $target, $count) = @_;
+	my $server = $self->{server};
+	$self->step("comparison of $source and $target");
+	my $last = $server->ask('SELECT coalesce(max(id), 0) FROM migrate.job');
+	my $one = "SELECT migrate_compare('$source', '$target', 'snapshot') AS job \\gset\nCALL migrate_wait(:job);\n";
+	my $made = 0;
+	while ($made < $count)
+	{
+		$self->tick;
+		my ($done, $text) = $server->try_ask("SET client_min_messages = warning;\n" . $one x BATCH);
+		# A job that a cut connection has left works on the target still.
+		die "comparison of $source and $target: $text"
+		  unless $done || $text =~ /55006/ || Stress::Server::connection_lost($text);
+		($made, my $wrong) = split /\|/, $server->ask(<<SQL);
+SELECT count(*) FILTER (WHERE verdict = 'equal'), count(*) FILTER (WHERE verdict <> 'equal')
+FROM migrate.comparison WHERE job > $last
+SQL
+		die "comparisons of $source and $target found differences:\n"
+		  . $server->ask("SELECT * FROM migrate.comparison WHERE job > $last AND verdict <> 'equal'") . "\n"
+		  . $server->ask("SELECT * FROM migrate.difference WHERE job > $last LIMIT 20")
+		  if $wrong;
+	}
+	$self->{comparisons} += $made;
 	return;
 }
 
