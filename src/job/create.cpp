@@ -3,6 +3,7 @@
 
 #include "job/create.hpp"
 #include "catalog/event_rows.hpp"
+#include "catalog/subscription.hpp"
 #include "job/commit_actions.hpp"
 #include "job/locks.hpp"
 #include "job/rights.hpp"
@@ -28,6 +29,11 @@ void RequireNoOtherJob(Oid target) {
 }  // namespace
 
 int64_t Create(catalog::JobRow row) {
+  if (RecoveryInProgress())
+    pg::Raise(
+        ERRCODE_READ_ONLY_SQL_TRANSACTION, "jobs cannot be created on a standby", {},
+        "Call it on the primary. migrate_sketch and migrate_checksum read on a standby, too.");
+  catalog::RequireOwnTables();
   row.throttle = CanonicalThrottle(row.throttle);
   const Roles roles = ChooseRoles(row.source, row.target);
   row.login_role = roles.login;

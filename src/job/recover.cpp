@@ -3,6 +3,7 @@
 
 #include "job/recover.hpp"
 #include "catalog/event_rows.hpp"
+#include "catalog/subscription.hpp"
 #include "job/commit_actions.hpp"
 #include "job/launch.hpp"
 #include "job/locks.hpp"
@@ -16,6 +17,8 @@ bool PausedAsStranger(const catalog::JobRow& job) {
   if (job.home == catalog::Home()) return false;
   // pg_restore is still at work: an event written now would have the number of one that is to come.
   if (!catalog::HasEvents(job.id)) return true;
+  // A job of the publisher, which goes on there.
+  if (catalog::SubscriptionToOurTables()) return true;
   if (catalog::MoveJob(job.id, job.state, core::JobState::kPaused,
                        fmt::format("job {} paused: restored from another database", job.id)))
     catalog::SetWaitingFor(job.id,

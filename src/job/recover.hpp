@@ -18,8 +18,9 @@ enum class Recovery { kNotNeeded, kLaunched, kNoSlot };
 // was launched before and has not come up yet makes no difference: the second one leaves.
 Recovery RecoverJob(const catalog::JobRow& job);
 
-// Pauses a job that belongs to another database (restored from a dump, or a copy of the database):
-// only in the original may it go on by itself. Returns whether it does.
+// Whether the job belongs to another database: only there may it go on by itself. Pauses one that was
+// restored from a dump or is in a copy of the database; leaves one alone that a subscription has
+// brought.
 bool PausedAsStranger(const catalog::JobRow& job);
 
 // The same for all queued and running jobs, each in a transaction of its own. For workers. Returns

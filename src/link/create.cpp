@@ -7,6 +7,7 @@
 
 #include "catalog/event_rows.hpp"
 #include "catalog/job_rows.hpp"
+#include "catalog/subscription.hpp"
 #include "link/deferred.hpp"
 #include "link/json.hpp"
 #include "link/key.hpp"
@@ -156,6 +157,7 @@ catalog::LinkRow Draft(const Request& request) {
 }
 
 int64_t Create(const Request& request) {
+  catalog::RequireOwnTables();
   Validated valid = Validate(request);
   valid.link.id = catalog::InsertLink(valid.link);
   // Without a source key nothing is known to collide or not; the copy tells.

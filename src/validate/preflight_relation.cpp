@@ -161,7 +161,7 @@ Answer Publications(const Subject& subject) {
   const pg::Rows rows = spi.Query(
       "WITH tree AS (SELECT $1::oid AS oid UNION SELECT relid FROM pg_partition_tree($1) "
       "  UNION SELECT relid FROM pg_partition_ancestors($1)) "
-      "SELECT quote_ident(p.pubname), p.puballtables OR EXISTS (SELECT FROM "
+      "SELECT quote_ident(p.pubname), p.puballtables, p.puballtables OR EXISTS (SELECT FROM "
       "pg_publication_namespace n "
       "    JOIN pg_class c ON c.relnamespace = n.pnnspid WHERE n.pnpubid = p.oid AND c.oid = $1) "
       "  FROM pg_publication p "
@@ -174,22 +174,28 @@ Answer Publications(const Subject& subject) {
   if (rows.empty()) return {Status::kOk, "it is in no publication", {}};
   std::vector<std::string> named;
   std::vector<std::string> wide;
-  for (uint64_t row = 0; row < rows.size(); ++row)
-    (rows.Bool(row, 2).value() ? wide : named).push_back(rows.Text(row, 1).value());
+  bool all_tables = false;
+  for (uint64_t row = 0; row < rows.size(); ++row) {
+    (rows.Bool(row, 3).value() ? wide : named).push_back(rows.Text(row, 1).value());
+    all_tables = all_tables || rows.Bool(row, 2).value();
+  }
   std::string details;
   if (!named.empty())
     details =
         fmt::format("it is in publication {}; the swap puts its successor there", Joined(named));
   if (wide.empty()) return {Status::kOk, std::move(details), {}};
+  const char* const hint =
+      all_tables
+          ? "Publish tables by name: a subscriber that does not have them all stops. Throttle "
+            "the copy with max_slot_lag."
+          : "Throttle the copy with max_slot_lag, and make the target on subscribers, too.";
   return {
       Status::kWarning,
-      fmt::format(
-          "{}{}publication {} takes in the target as well: everything that is copied is decoded "
-          "and sent",
-          details, details.empty() ? "" : "; ", Joined(wide)),
-      "Throttle the copy with max_slot_lag; subscribers apply what is sent for the target only "
-      "where "
-      "they know the table."};
+      fmt::format("{}{}publication {} takes in the target as well: everything that is copied is "
+                  "decoded and sent{}",
+                  details, details.empty() ? "" : "; ", Joined(wide),
+                  all_tables ? ", and so are the extension's own tables" : ""),
+      hint};
 }
 
 Answer ForeignKeys(const Subject& subject) {
