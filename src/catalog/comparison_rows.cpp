@@ -1,4 +1,6 @@
 // Rows of comparisons; see comparison_rows.hpp.
+#include <set>
+
 #include "catalog/comparison_rows.hpp"
 #include "catalog/scope.hpp"
 
@@ -11,18 +13,19 @@ void BeginComparison(const ComparisonRow& row) {
   scope.Execute("DELETE FROM migrate.comparison_result WHERE job = $1", {Argument::Int8(row.job)});
   scope.Execute(
       "INSERT INTO migrate.comparison_result (job, link, source, target, method, columns, seed, "
-      "horizon) VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::xid8)",
+      "horizon, last_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::xid8, $9)",
       {Argument::Int8(row.job), Argument::Int8(row.link), Argument::RegClass(row.source),
        Argument::RegClass(row.target), Argument::Text(row.method), Argument::TextArray(row.columns),
        Argument::Int8(static_cast<int64_t>(row.seed)),
-       Argument::Text(row.horizon ? std::optional(std::to_string(*row.horizon)) : std::nullopt)});
+       Argument::Text(row.horizon ? std::optional(std::to_string(*row.horizon)) : std::nullopt),
+       Argument::TextArray(row.last_key)});
 }
 
 std::optional<ComparisonRow> FindComparison(int64_t job) {
   Scope scope;
   const pg::Rows rows = scope.Execute(
       "SELECT link, source::oid, target::oid, method, columns, seed, verdict, rows_source, "
-      "rows_target, missing, extra, changed, representation_only, horizon::text "
+      "rows_target, missing, extra, changed, representation_only, horizon::text, last_key "
       "FROM migrate.comparison_result WHERE job = $1",
       {Argument::Int8(job)});
   if (rows.empty()) return std::nullopt;
@@ -41,6 +44,7 @@ std::optional<ComparisonRow> FindComparison(int64_t job) {
                 rows.Int8(0, 13).value()};
   if (const std::optional<std::string> horizon = rows.Text(0, 14))
     row.horizon = std::stoull(*horizon);
+  if (rows.Text(0, 15)) row.last_key = rows.TextArray(0, 15);
   return row;
 }
 
@@ -53,12 +57,18 @@ int64_t CountListed(Scope& scope, int64_t job) {
       .value();
 }
 
-bool IsListed(Scope& scope, int64_t job, const DifferenceRow& row) {
-  if (!row.key) return false;
-  return !scope
-              .Execute("SELECT FROM migrate.difference_row WHERE job = $1 AND key = $2::jsonb",
-                       {Argument::Int8(job), Argument::Text(row.key)})
-              .empty();
+// Which of these keys are listed already, as jsonb text.
+std::set<std::string> ListedOf(Scope& scope, int64_t job, const std::vector<DifferenceRow>& rows) {
+  std::vector<std::string> keys;
+  for (const DifferenceRow& row : rows)
+    if (row.key) keys.push_back(*row.key);
+  const pg::Rows found = scope.Execute(
+      "SELECT key::text FROM migrate.difference_row WHERE job = $1 AND key = ANY ($2::jsonb[])",
+      {Argument::Int8(job), Argument::TextArray(keys)});
+  std::set<std::string> listed;
+  for (uint64_t i = 0; i < found.size(); ++i)
+    listed.insert(found.Text(i, 1).value());
+  return listed;
 }
 
 void List(Scope& scope, int64_t job, const DifferenceRow& row) {
@@ -84,8 +94,10 @@ void AddPart(int64_t job, const ComparedPart& part, int64_t most, bool again) {
   if (!part.listed.empty()) {
     const int64_t before = CountListed(scope, job);
     int64_t listed = before;
+    const std::set<std::string> known =
+        before > 0 ? ListedOf(scope, job, part.listed) : std::set<std::string>();
     for (const DifferenceRow& row : part.listed) {
-      if (before > 0 && IsListed(scope, job, row)) {
+      if (row.key && known.contains(*row.key)) {
         --CountOf(&counts, row.kind);
       } else if (listed < most) {
         List(scope, job, row);

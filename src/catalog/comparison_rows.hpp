@@ -43,6 +43,7 @@ struct ComparisonRow {
   int64_t rows_target = 0;
   DifferenceCounts counts;
   std::optional<uint64_t> horizon;
+  std::optional<std::vector<std::string>> last_key;
 };
 
 // What one snapshot showed; `listed` may be fewer than the counts say.

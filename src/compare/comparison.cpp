@@ -80,6 +80,7 @@ catalog::ComparisonRow NewComparison(const job::Session& session, const Sides& s
       spi.Query("SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text")
           .Text(0, 1)
           .value());
+  if (method == "rolling") row.last_key = LastKey(sides);
   return row;
 }
 

@@ -6,14 +6,9 @@
 
 #include "catalog/comparison_rows.hpp"
 #include "compare/sides.hpp"
+#include "compare/statements.hpp"
 
 namespace pg_cutover::compare {
-
-// A condition for each side, over the aliases source and target; empty: all rows.
-struct Conditions {
-  std::string source;
-  std::string target;
-};
 
 struct Range {
   // The part that is looked at.

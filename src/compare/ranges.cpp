@@ -18,29 +18,6 @@ struct RangeKey {
   std::string type;    // of the target
 };
 
-std::string Given(const Sides& sides, size_t column) {
-  const Column& wanted = sides.columns[column];
-  if (sides.link)
-    for (const catalog::MappedColumn& mapped : sides.link->mapping)
-      if (mapped.column == wanted.name) return mapped.expression;
-  return "source." + pg::QuoteIdentifier(wanted.name);
-}
-
-Form_pg_attribute PlainColumn(::Relation source, const std::string& expression) {
-  const TupleDesc descriptor = RelationGetDescr(source);
-  for (int i = 0; i < descriptor->natts; ++i) {
-    const Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-    if (!attribute->attisdropped &&
-        expression == "source." + pg::QuoteIdentifier(pg::FromName(attribute->attname)))
-      return attribute;
-  }
-  return nullptr;
-}
-
-bool IsInteger(Oid type) {
-  return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
 bool StoresRows(::Relation relation) {
   const char kind = relation->rd_rel->relkind;
   return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_MATVIEW;
@@ -60,23 +37,15 @@ std::vector<RangeKey> RangeKeys(const Sides& sides, std::string* obstacle) {
   }
   std::vector<RangeKey> keys;
   for (size_t i = 0; i < sides.key_columns; ++i) {
-    const std::string& name = sides.columns[i].name;
-    const std::string given = Given(sides, i);
-    const Form_pg_attribute from = PlainColumn(source.get(), given);
-    const Form_pg_attribute to = Attribute(target.get(), name);
-    const bool ordered =
-        from != nullptr && from->attcollation == to->attcollation &&
-        // Range conditions find their operators in pg_catalog; a boundary must not be rounded.
-        sides.key_equality[i].starts_with("OPERATOR(pg_catalog.") &&
-        ((from->atttypid == to->atttypid &&
-          (to->atttypmod == -1 || from->atttypmod == to->atttypmod)) ||
-         (IsInteger(from->atttypid) && IsInteger(to->atttypid)));
-    if (!ordered) {
-      *obstacle =
-          fmt::format("key column \"{}\" is computed, or has another type or collation", name);
+    const Column& column = sides.columns[i];
+    // Range conditions find their operators in pg_catalog.
+    if (!column.plain || !sides.key_equality[i].starts_with("OPERATOR(pg_catalog.")) {
+      *obstacle = fmt::format("key column \"{}\" is computed, or has another type or collation",
+                              column.name);
       return {};
     }
-    keys.push_back({given, sides.columns[i].target, pg::TypeName(to->atttypid, to->atttypmod)});
+    const Form_pg_attribute to = Attribute(target.get(), column.name);
+    keys.push_back({*column.plain, column.target, pg::TypeName(to->atttypid, to->atttypmod)});
   }
   return keys;
 }
@@ -117,6 +86,21 @@ std::string Between(const std::vector<RangeKey>& keys, std::string RangeKey::*si
   return condition;
 }
 
+std::string AsText(const std::vector<RangeKey>& keys) {
+  std::vector<std::string> texts;
+  for (const RangeKey& key : keys)
+    texts.push_back(fmt::format("({})::pg_catalog.text", key.source));
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+// The first row's first columns.
+KeyPosition Position(const pg::Rows& rows, size_t columns) {
+  KeyPosition position;
+  for (size_t i = 0; i < columns; ++i)
+    position.push_back(rows.Text(0, static_cast<int>(i) + 1).value());
+  return position;
+}
+
 }  // namespace
 
 std::optional<std::string> RangeObstacle(const Sides& sides) {
@@ -129,23 +113,33 @@ void RequireRanges(const Sides& sides) {
   (void)RequireKeys(sides);
 }
 
-std::optional<KeyPosition> RangeEnd(const Sides& sides, const std::optional<KeyPosition>& after,
-                                    int64_t rows) {
+std::optional<KeyPosition> LastKey(const Sides& sides) {
   const std::vector<RangeKey> keys = RequireKeys(sides);
-  std::vector<std::string> as_text;
+  std::vector<std::string> order;
   for (const RangeKey& key : keys)
-    as_text.push_back(fmt::format("({})::pg_catalog.text", key.source));
+    order.push_back(key.source + " DESC");
+  pg::Spi spi;
+  const pg::Rows found =
+      spi.Query(fmt::format("SELECT {} FROM {} AS source ORDER BY {} LIMIT 1", AsText(keys),
+                            pg::QualifiedName(sides.source), fmt::join(order, ", ")));
+  if (found.empty()) return std::nullopt;
+  return Position(found, keys.size());
+}
+
+std::optional<RangeEnd> FindRangeEnd(const Sides& sides, const std::optional<KeyPosition>& after,
+                                     int64_t rows, const std::optional<KeyPosition>& last) {
+  const std::vector<RangeKey> keys = RequireKeys(sides);
   const std::string from = Between(keys, &RangeKey::source, after, std::nullopt);
+  // By the column, as its collation has it.
+  const std::string beyond = last ? Between(keys, &RangeKey::source, last, std::nullopt) : "true";
   pg::Spi spi;
   const pg::Rows found = spi.Query(
-      fmt::format("SELECT {} FROM {} AS source WHERE {} ORDER BY {} OFFSET {} LIMIT 1",
-                  fmt::join(as_text, ", "), pg::QualifiedName(sides.source),
+      fmt::format("SELECT {}, {} FROM {} AS source WHERE {} ORDER BY {} OFFSET {} LIMIT 1",
+                  AsText(keys), beyond, pg::QualifiedName(sides.source),
                   from.empty() ? "true" : from, Listed(keys, &RangeKey::source), rows - 1));
   if (found.empty()) return std::nullopt;
-  KeyPosition end;
-  for (size_t i = 0; i < keys.size(); ++i)
-    end.push_back(found.Text(0, static_cast<int>(i) + 1).value());
-  return end;
+  return RangeEnd{Position(found, keys.size()),
+                  found.Bool(0, static_cast<int>(keys.size()) + 1).value()};
 }
 
 Conditions RangeConditions(const Sides& sides, const std::optional<KeyPosition>& after,

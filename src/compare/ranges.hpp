@@ -22,10 +22,18 @@ std::optional<std::string> RangeObstacle(const Sides& sides);
 // Raises feature_not_supported where they cannot.
 void RequireRanges(const Sides& sides);
 
+// The greatest key of the source; nullopt: it is empty. In a transaction with an active snapshot.
+std::optional<KeyPosition> LastKey(const Sides& sides);
+
+struct RangeEnd {
+  KeyPosition key;
+  bool beyond = false;  // comes after `last`
+};
+
 // The key of the source that is `rows` rows after `after`; nullopt: there are fewer left. In a
 // transaction with an active snapshot.
-std::optional<KeyPosition> RangeEnd(const Sides& sides, const std::optional<KeyPosition>& after,
-                                    int64_t rows);
+std::optional<RangeEnd> FindRangeEnd(const Sides& sides, const std::optional<KeyPosition>& after,
+                                     int64_t rows, const std::optional<KeyPosition>& last);
 
 // Rows with after < key <= end on both sides; without one of them the range is open there, so that
 // rows of the target beyond any of the source's belong to a range, too.

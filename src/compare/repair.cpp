@@ -92,7 +92,9 @@ class Repair {
     } catch (const pg::Error& error) {
       // Another constraint of the target, or a type that does not take the value: nothing is
       // forced.
-      Log(key, "failed", std::nullopt, std::nullopt, error.info().message);
+      const pg::ErrorInfo& info = error.info();
+      Log(key, "failed", std::nullopt, std::nullopt,
+          info.detail.empty() ? info.message : fmt::format("{}: {}", info.message, info.detail));
     }
     core::BatchCost cost;
     cost.rows = 1;
@@ -141,7 +143,7 @@ class Repair {
   static bool IsEqual(pg::Spi& spi, const Sides& sides, const RepairStatements& statements,
                       const catalog::ListedKey& key) {
     return spi
-        .Execute(DifferenceStatement(sides, 0, statements.source_key, statements.target_key, 1),
+        .Execute(DifferenceStatement(sides, 0, {statements.source_key, statements.target_key}, 1),
                  {pg::Argument::Text(key.key)})
         .empty();
   }

@@ -26,11 +26,13 @@ std::string KeyValue(const Sides& sides, size_t column) {
                      pg::TypeName(attribute->atttypid, attribute->atttypmod));
 }
 
-std::string KeyCondition(const Sides& sides, std::string Column::*side) {
+// What an index may serve: a repair looks at one row, and reads all of the source for it otherwise.
+std::string KeyCondition(const Sides& sides, Side side) {
   std::vector<std::string> conditions;
   for (size_t i = 0; i < sides.key_columns; ++i)
-    conditions.push_back(
-        fmt::format("{} {} {}", sides.columns[i].*side, sides.key_equality[i], KeyValue(sides, i)));
+    conditions.push_back(fmt::format(
+        "{} {} {}", side == Side::kSource ? sides.columns[i].probe() : sides.columns[i].target,
+        sides.key_equality[i], KeyValue(sides, i)));
   return fmt::format("{}", fmt::join(conditions, " AND "));
 }
 
@@ -54,8 +56,8 @@ std::string RowStatement(const Sides& sides, std::string Column::*side, const st
 
 RepairStatements BuildRepairStatements(const Sides& sides) {
   RepairStatements statements;
-  statements.source_key = KeyCondition(sides, &Column::source);
-  statements.target_key = KeyCondition(sides, &Column::target);
+  statements.source_key = KeyCondition(sides, Side::kSource);
+  statements.target_key = KeyCondition(sides, Side::kTarget);
   statements.target_row =
       RowStatement(sides, &Column::target, sides.target_rows, statements.target_key);
   statements.source_row =

@@ -21,8 +21,8 @@ constexpr double kBatchesARange = 20;
 constexpr int64_t kFirstRows = 1'000;
 constexpr int64_t kMostRows = 5'000'000;
 
-struct Range {
-  std::optional<KeyPosition> end;  // absent: the last one
+struct Done {
+  std::optional<RangeEnd> end;  // absent: the last one
   catalog::BatchCounters counters;
 };
 
@@ -35,9 +35,9 @@ class Pass {
         [&] { return catalog::OpenCursor(session_.id(), session_.worker()).position; });
     int64_t rows = std::min<int64_t>(session_.row().batch_size.value_or(kFirstRows), kFirstRows);
     for (;;) {
-      const Range range = session_.InStep([&] { return CompareOne(rows); });
+      const Done range = session_.InStep([&] { return CompareOne(rows); });
       if (!range.end) return;
-      after_ = range.end;
+      after_ = range.end->key;
       const double wanted = session_.target_batch_ms() * kBatchesARange;
       const double factor = std::clamp(wanted / std::max(range.counters.busy_ms, 0.1), 0.2, 2.0);
       rows = std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(rows) * factor), 100,
@@ -45,20 +45,22 @@ class Pass {
       core::BatchCost cost;
       cost.rows = range.counters.rows_read;
       cost.duration_us = static_cast<int64_t>(range.counters.busy_ms * 1000);
-      session_.Pace(cost);
+      // A tail that grows faster than the throttle allows would never be reached.
+      if (!range.end->beyond) session_.Pace(cost);
     }
   }
 
  private:
-  Range CompareOne(int64_t rows) {
+  Done CompareOne(int64_t rows) {
     const int64_t start = job::NowMicros();
     const catalog::ComparisonRow comparison = catalog::FindComparison(session_.id()).value();
     const Sides sides = LoadSides(comparison.source, comparison.target);
     RequireUnchanged(comparison, sides);
-    Range range;
-    range.end = RangeEnd(sides, after_, rows);
-    compare::Range part;
-    part.rows = RangeConditions(sides, after_, range.end);
+    Done range;
+    range.end = FindRangeEnd(sides, after_, rows, comparison.last_key);
+    const std::optional<KeyPosition> end = range.end ? std::optional(range.end->key) : std::nullopt;
+    Range part;
+    part.rows = RangeConditions(sides, after_, end);
     if (again_) part.changed = ChangedSince(comparison.horizon.value());
     pg::DebugPoint("compare_range");
     catalog::ComparedPart found = ComparePart(sides, comparison.seed, part);
@@ -76,7 +78,7 @@ class Pass {
       range.counters.rows_written = range.counters.rows_read;
     }
     catalog::AddPart(session_.id(), found, kMostListed, again_);
-    catalog::SaveBatch(session_.id(), session_.worker(), range.end.value_or(KeyPosition{}),
+    catalog::SaveBatch(session_.id(), session_.worker(), end.value_or(KeyPosition{}),
                        range.counters);
     if (!range.end) {
       // With what the last range counted, or a crash would count it twice; and the second pass must

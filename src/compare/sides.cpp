@@ -82,7 +82,10 @@ Column MakeColumn(::Relation target, const std::string& name, const std::string&
               fmt::format("column \"{}\" of {} is gone", name,
                           pg::QualifiedName(RelationGetRelid(target))),
               {}, "Link the tables again.");
-  return {name, AsColumn(expression, attribute), "target." + pg::QuoteIdentifier(name),
+  return {name,
+          AsColumn(expression, attribute),
+          "target." + pg::QuoteIdentifier(name),
+          {},
           attribute->atttypid};
 }
 
@@ -153,6 +156,30 @@ void PutKeyFirst(const std::vector<std::string>& key, std::vector<Column>* colum
   }
 }
 
+bool IsInteger(Oid type) {
+  return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+std::optional<std::string> PlainColumn(const Sides& sides, ::Relation source, ::Relation target,
+                                       const std::string& name) {
+  std::string expression = "source." + pg::QuoteIdentifier(name);
+  if (sides.link)
+    for (const catalog::MappedColumn& mapped : sides.link->mapping)
+      if (mapped.column == name) expression = mapped.expression;
+  const Form_pg_attribute to = Attribute(target, name);
+  for (const std::string& column : ColumnNames(source)) {
+    if (expression != "source." + pg::QuoteIdentifier(column)) continue;
+    const Form_pg_attribute from = Attribute(source, column);
+    // A conversion to a shorter type may round.
+    const bool alike = from->attcollation == to->attcollation &&
+                       ((from->atttypid == to->atttypid &&
+                         (to->atttypmod == -1 || from->atttypmod == to->atttypmod)) ||
+                        (IsInteger(from->atttypid) && IsInteger(to->atttypid)));
+    if (alike) return expression;
+  }
+  return std::nullopt;
+}
+
 std::string EqualityOf(pg::Spi& spi, Oid type) {
   const Oid equality =
       pg::Section([=] { return lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr; });
@@ -179,7 +206,7 @@ bool TargetHasMore(const catalog::LinkRow& link) {
 std::string WithPartner(const Sides& sides, const std::string& other_rows) {
   std::vector<std::string> same;
   for (size_t i = 0; i < sides.key_columns; ++i)
-    same.push_back(fmt::format("{} {} {}", sides.columns[i].source, sides.key_equality[i],
+    same.push_back(fmt::format("{} {} {}", sides.columns[i].probe(), sides.key_equality[i],
                                sides.columns[i].target));
   return fmt::format(" AND EXISTS (SELECT {} AND {})", other_rows, fmt::join(same, " AND "));
 }
@@ -219,8 +246,10 @@ Sides LoadSides(Oid source, Oid target) {
   std::vector<Oid> types;
   pg::Spi spi;
   for (size_t i = 0; i < sides.key_columns; ++i) {
-    types.push_back(sides.columns[i].type);
-    sides.key_equality.push_back(EqualityOf(spi, sides.columns[i].type));
+    Column& column = sides.columns[i];
+    types.push_back(column.type);
+    column.plain = PlainColumn(sides, from.get(), to.get(), column.name);
+    sides.key_equality.push_back(EqualityOf(spi, column.type));
   }
   if (!types.empty())
     sides.keys =

@@ -21,6 +21,10 @@ struct Column {
   std::string name;    // of the target
   std::string source;  // over alias source, as the target's type
   std::string target;  // over alias target
+  // Of key columns: the source's own column, where it holds what the target's is to hold, in the
+  // same order. Conditions on it are served by an index, those on `source` often are not.
+  std::optional<std::string> plain;
+  const std::string& probe() const { return plain ? *plain : source; }
   Oid type = InvalidOid;
 };
 

@@ -2,7 +2,8 @@
 //
 // A table may have 1,600 columns and a statement's result 1,664, so that rows are handed on whole.
 // Inside the statements a side's columns are c0, c1, ..., its row hash is h and, where a key may be
-// there twice, o counts the rows of a key: no name of a user's column can clash with these.
+// there twice, o counts equal rows and p what is left of a key: no name of a user's column can
+// clash with these.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -89,79 +90,107 @@ std::string Shown(const std::string& object) {
       kLongestRow, object);
 }
 
-// A side as a subquery with c0, ..., h and perhaps o.
-std::string Hashed(const Sides& sides, Side side, uint64_t seed, const std::string& restriction,
-                   bool numbered) {
+// A side as a subquery with c0, ... and h.
+std::string Hashed(const Sides& sides, Side side, uint64_t seed, const std::string& restriction) {
   std::vector<std::string> named;
-  std::vector<std::string> plain = Names(sides, "d");
   for (size_t i = 0; i < sides.columns.size(); ++i)
     named.push_back(fmt::format("{} AS c{}", Expression(sides.columns[i], side), i));
-  const std::string hash = fmt::format("migrate.row_hash({}, {})", Signed(seed),
-                                       HashArguments(plain, sides.key_columns));
-  const std::string hashed = fmt::format("SELECT d.*, {} AS h FROM (SELECT {} {}) AS d", hash,
-                                         fmt::join(named, ", "), Rows(sides, side, restriction));
-  if (!numbered) return hashed;
+  return fmt::format("SELECT d.*, migrate.row_hash({}, {}) AS h FROM (SELECT {} {}) AS d",
+                     Signed(seed), HashArguments(Names(sides, "d"), sides.key_columns),
+                     fmt::join(named, ", "), Rows(sides, side, restriction));
+}
+
+// `format` has two places: the column's number and the operator.
+std::string SameKey(const Sides& sides, const char* format) {
+  std::vector<std::string> same;
+  for (size_t i = 0; i < sides.key_columns; ++i)
+    same.push_back(fmt::format(fmt::runtime(format), i, sides.key_equality[i]));
+  return fmt::format("{}", fmt::join(same, " AND "));
+}
+
+// The CTE differing(s, t): rows of both sides that belong together and are not equal; NULL: there
+// is none. Keys are unique: each row has one partner at most.
+std::string PairsByKey(const Sides& sides, const std::string& source, const std::string& target) {
+  return fmt::format(
+      "differing AS MATERIALIZED (SELECT s, t FROM ({}) AS s FULL JOIN ({}) AS t ON {} "
+      "WHERE s.h IS DISTINCT FROM t.h)",
+      source, target, SameKey(sides, "s.c{0} {1} t.c{0}"));
+}
+
+// The same where a key may be there several times: equal rows are taken off first, as multisets,
+// and what is left of a key is paired in any order. A pair by the order of all rows of a key would
+// call rows different that have an equal on the other side.
+std::string PairsOfMultisets(const Sides& sides, const std::string& source,
+                             const std::string& target) {
   std::vector<std::string> key;
   for (size_t i = 0; i < sides.key_columns; ++i)
-    key.push_back(fmt::format("n.c{}", i));
+    key.push_back(fmt::format("(a.r).c{}", i));
+  const auto numbered = [](const std::string& rows) {
+    return fmt::format(
+        "(SELECT n.*, pg_catalog.row_number() OVER (PARTITION BY n.h) AS o FROM ({}) AS n)", rows);
+  };
+  const auto left = [&](const char* side) {
+    return fmt::format(
+        "(SELECT a.r, pg_catalog.row_number() OVER (PARTITION BY {} ORDER BY (a.r).h) AS p "
+        "FROM (SELECT {} AS r FROM alone) AS a WHERE (a.r).h IS NOT NULL)",
+        fmt::join(key, ", "), side);
+  };
   return fmt::format(
-      "SELECT n.*, pg_catalog.row_number() OVER (PARTITION BY {} ORDER BY n.h) AS o FROM ({}) AS n",
-      fmt::join(key, ", "), hashed);
+      "alone AS MATERIALIZED (SELECT s, t FROM {} AS s FULL JOIN {} AS t ON s.h = t.h AND "
+      "s.o = t.o WHERE s.h IS NULL OR t.h IS NULL), "
+      "differing AS MATERIALIZED (SELECT s.r AS s, t.r AS t FROM {} AS s FULL JOIN {} AS t "
+      "ON {} AND s.p = t.p)",
+      numbered(source), numbered(target), left("s"), left("t"),
+      SameKey(sides, "(s.r).c{0} {1} (t.r).c{0}"));
 }
 
 // How many of each kind, over the list of all differences.
-std::string Counts(const char* weight) {
+std::string Counts(const char* rows, const char* weight) {
   std::vector<std::string> counts;
   for (const char* const kind : {"missing", "extra", "changed", "representation"})
-    counts.push_back(fmt::format(
-        "(SELECT coalesce(pg_catalog.sum({}), 0)::bigint FROM differing WHERE kind = '{}')", weight,
-        kind));
+    counts.push_back(
+        fmt::format("(SELECT coalesce(pg_catalog.sum({}), 0)::bigint FROM {} WHERE kind = '{}')",
+                    weight, rows, kind));
   return fmt::format("{}", fmt::join(counts, ", "));
 }
 
-std::string KeyedStatement(const Sides& sides, uint64_t seed, const std::string& source_restriction,
-                           const std::string& target_restriction, int64_t most) {
-  std::vector<std::string> same_key;
-  for (size_t i = 0; i < sides.key_columns; ++i)
-    same_key.push_back(fmt::format("s.c{0} {1} t.c{0}", i, sides.key_equality[i]));
-  if (!sides.unique) same_key.emplace_back("s.o = t.o");
+std::string KeyedStatement(const Sides& sides, uint64_t seed, const Conditions& conditions,
+                           int64_t most) {
   std::vector<std::string> differing;
   std::vector<std::string> equal;
   std::vector<std::string> key;
+  std::vector<std::string> of_source;
+  std::vector<std::string> of_target;
   for (size_t i = 0; i < sides.columns.size(); ++i) {
     differing.push_back(
         fmt::format("CASE WHEN migrate.row_hash({0}, (d.s).c{1}) <> migrate.row_hash({0}, "
                     "(d.t).c{1}) THEN {2} END",
                     Signed(seed), i, pg::QuoteLiteral(sides.columns[i].name)));
-    equal.push_back(fmt::format("migrate.equal_values(s.c{0}, t.c{0})", i));
+    equal.push_back(fmt::format("migrate.equal_values((d.s).c{0}, (d.t).c{0})", i));
     if (i < sides.key_columns) key.push_back(fmt::format("coalesce((d.s).c{0}, (d.t).c{0})", i));
-  }
-  std::vector<std::string> of_source;
-  std::vector<std::string> of_target;
-  for (size_t i = 0; i < sides.columns.size(); ++i) {
     of_source.push_back(fmt::format("(d.s).c{}", i));
     of_target.push_back(fmt::format("(d.t).c{}", i));
   }
+  const std::string source = Hashed(sides, Side::kSource, seed, conditions.source);
+  const std::string target = Hashed(sides, Side::kTarget, seed, conditions.target);
   return fmt::format(
-      "WITH differing AS MATERIALIZED (SELECT CASE WHEN t.h IS NULL THEN 'missing' WHEN s.h IS "
-      "NULL THEN 'extra' WHEN {0} THEN 'representation' ELSE 'changed' END AS kind, s, t "
-      "FROM ({1}) AS s FULL JOIN ({2}) AS t ON {3} WHERE s.h IS DISTINCT FROM t.h) "
-      "SELECT d.kind, ({4})::text, CASE WHEN d.kind IN ('changed', 'representation') THEN "
-      "pg_catalog.array_remove(ARRAY[{5}], NULL) ELSE '{{}}' END, "
-      "CASE WHEN d.kind <> 'extra' THEN {6} END, CASE WHEN d.kind <> 'missing' THEN {7} END, "
-      "1::bigint, {8} FROM (SELECT * FROM differing LIMIT {9}) AS d",
-      fmt::join(equal, " AND "),
-      Hashed(sides, Side::kSource, seed, source_restriction, !sides.unique),
-      Hashed(sides, Side::kTarget, seed, target_restriction, !sides.unique),
-      fmt::join(same_key, " AND "), Object(sides, key, sides.key_columns),
-      fmt::join(differing, ", "), Shown(Object(sides, of_source, sides.columns.size())),
-      Shown(Object(sides, of_target, sides.columns.size())), Counts("1"), most);
+      "WITH {0}, named AS MATERIALIZED (SELECT CASE WHEN (d.t).h IS NULL THEN 'missing' WHEN "
+      "(d.s).h IS NULL THEN 'extra' WHEN {1} THEN 'representation' ELSE 'changed' END AS kind, "
+      "s, t FROM differing AS d) "
+      "SELECT d.kind, ({2})::text, CASE WHEN d.kind IN ('changed', 'representation') THEN "
+      "pg_catalog.array_remove(ARRAY[{3}], NULL) ELSE '{{}}' END, "
+      "CASE WHEN d.kind <> 'extra' THEN {4} END, CASE WHEN d.kind <> 'missing' THEN {5} END, "
+      "1::bigint, {6} FROM (SELECT * FROM named LIMIT {7}) AS d",
+      sides.unique ? PairsByKey(sides, source, target) : PairsOfMultisets(sides, source, target),
+      fmt::join(equal, " AND "), Object(sides, key, sides.key_columns), fmt::join(differing, ", "),
+      Shown(Object(sides, of_source, sides.columns.size())),
+      Shown(Object(sides, of_target, sides.columns.size())), Counts("named", "1"), most);
 }
 
 // Rows of a table without a key are counted by their hashes; one row stands for all that are alike.
 std::string MultisetStatement(const Sides& sides, uint64_t seed, int64_t most) {
-  const std::string source = Hashed(sides, Side::kSource, seed, {}, false);
-  const std::string target = Hashed(sides, Side::kTarget, seed, {}, false);
+  const std::string source = Hashed(sides, Side::kSource, seed, {});
+  const std::string target = Hashed(sides, Side::kTarget, seed, {});
   const std::string row = Shown(Object(sides, Names(sides, "x"), sides.columns.size()));
   return fmt::format(
       "WITH differing AS MATERIALIZED (SELECT h, CASE WHEN coalesce(s.n, 0) > coalesce(t.n, 0) "
@@ -175,7 +204,7 @@ std::string MultisetStatement(const Sides& sides, uint64_t seed, int64_t most) {
       "(SELECT h FROM shown)) AS s ON s.h = d.h AND d.kind = 'missing' "
       "LEFT JOIN (SELECT DISTINCT ON (x.h) x.h, {4} AS r FROM ({1}) AS x WHERE x.h IN "
       "(SELECT h FROM shown)) AS t ON t.h = d.h AND d.kind = 'extra'",
-      source, target, most, Counts("times"), row);
+      source, target, most, Counts("differing", "times"), row);
 }
 
 }  // namespace
@@ -202,28 +231,21 @@ std::string KeysRestriction(const Sides& sides, Side side, uint64_t seed,
     numbers.push_back(Signed(key));
   const std::string list = fmt::format("'{{{}}}'::bigint[]", fmt::join(numbers, ","));
   // By the key itself an index may find the rows.
-  if (sides.keys == core::SketchKeys::kInteger)
+  if (sides.keys == core::SketchKeys::kInteger) {
+    const Column& column = sides.columns[0];
+    const std::string& key = side == Side::kSource ? column.probe() : column.target;
     // A NULL is known by a hash. Where keys are unique they are not NULL.
-    return fmt::format("{0} = ANY ({1}){2}", Expression(sides.columns[0], side), list,
-                       sides.unique
-                           ? std::string()
-                           : fmt::format(" OR {} IS NULL", Expression(sides.columns[0], side)));
+    return fmt::format("{0} = ANY ({1}){2}", key, list,
+                       sides.unique ? std::string() : fmt::format(" OR {} IS NULL", key));
+  }
   return fmt::format("migrate.key_number({}, {}) = ANY ({})", Signed(seed),
                      KeyArguments(sides, side), list);
 }
 
-std::string BucketsRestriction(const Sides& sides, Side side, uint64_t seed,
-                               const std::vector<uint32_t>& buckets) {
-  if (buckets.size() > core::kSketchBuckets / 2) return {};
-  return fmt::format("migrate.key_bucket({}, {}) = ANY ('{{{}}}'::integer[])", Signed(seed),
-                     KeyArguments(sides, side), fmt::join(buckets, ","));
-}
-
-std::string DifferenceStatement(const Sides& sides, uint64_t seed,
-                                const std::string& source_restriction,
-                                const std::string& target_restriction, int64_t most) {
+std::string DifferenceStatement(const Sides& sides, uint64_t seed, const Conditions& conditions,
+                                int64_t most) {
   if (sides.key_columns == 0) return MultisetStatement(sides, seed, most);
-  return KeyedStatement(sides, seed, source_restriction, target_restriction, most);
+  return KeyedStatement(sides, seed, conditions, most);
 }
 
 }  // namespace pg_cutover::compare

@@ -17,27 +17,30 @@ inline constexpr int kLongestRow = 2048;
 
 enum class Side { kSource, kTarget };
 
+// A condition for each side, over the aliases source and target; empty: all rows.
+struct Conditions {
+  std::string source;
+  std::string target;
+};
+
 // One row, one column: the sketch of a side; NULL without rows.
 std::string SketchStatement(const Sides& sides, Side side, uint64_t seed,
                             const std::string& restriction);
 
-// One row: how many rows, and the sum of their keys' numbers as text. Of sides with unique keys: equal
-// where both have the same keys.
+// One row: how many rows, and the sum of their keys' numbers as text. Of sides with unique keys:
+// equal where both have the same keys.
 std::string CountStatement(const Sides& sides, Side side, uint64_t seed,
                            const std::string& restriction);
 
-// Rows of a side whose key is one of those that a sketch has named, or whose class of keys is one
-// that differs.
+// Rows of a side whose key is one of those that a sketch has named.
 std::string KeysRestriction(const Sides& sides, Side side, uint64_t seed,
                             const std::vector<uint64_t>& keys);
-std::string BucketsRestriction(const Sides& sides, Side side, uint64_t seed,
-                               const std::vector<uint32_t>& buckets);
 
 // The differences themselves, at most `most` of them. Columns: kind, key (jsonb as text), differing
 // columns, source row, target row (jsonb as text, NULL when longer than 2 kB), how many times; then
 // the numbers of all missing, extra, changed and representation-only rows, the same in each row.
-std::string DifferenceStatement(const Sides& sides, uint64_t seed,
-                                const std::string& source_restriction,
-                                const std::string& target_restriction, int64_t most);
+// Where Sides::unique does not hold the statement is wrong: clear it to be sure.
+std::string DifferenceStatement(const Sides& sides, uint64_t seed, const Conditions& conditions,
+                                int64_t most);
 
 }  // namespace pg_cutover::compare

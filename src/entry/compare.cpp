@@ -4,6 +4,7 @@
 
 #include "catalog/link_rows.hpp"
 #include "compare/comparison.hpp"
+#include "compare/image.hpp"
 #include "compare/ranges.hpp"
 #include "compare/repair.hpp"
 #include "compare/sides.hpp"
@@ -73,22 +74,42 @@ int64_t StartRepair(const Arguments& arguments) {
   return job::Create(std::move(job));
 }
 
-// Whether two values of one type are equal as the type's own default operator class has it. Types
-// without one (json, xml, points) are equal to nothing but their image, which the caller knows.
+struct Equality {
+  FmgrInfo* function;         // of the type's default operator class
+  compare::ImagePlan* image;  // where there is none (json, xml, point)
+};
+
+// For as long as the call's FmgrInfo lives.
+Equality* MakeEquality(FmgrInfo* call, Oid type) {
+  const MemoryContext context = call->fn_mcxt;
+  auto* const equality = static_cast<Equality*>(MemoryContextAllocZero(context, sizeof(Equality)));
+  TypeCacheEntry* const cache = lookup_type_cache(type, TYPECACHE_EQ_OPR_FINFO);
+  if (OidIsValid(cache->eq_opr_finfo.fn_oid))
+    equality->function = &cache->eq_opr_finfo;
+  else
+    equality->image = compare::MakeImagePlan(context, &type, 1);
+  return equality;
+}
+
+// Whether two values of one type are equal as the type's own default operator class has it, or
+// where it has none, whether they are written alike.
 bool EqualValues(FunctionCallInfo call) {
   if (call->args[0].isnull || call->args[1].isnull)
     return call->args[0].isnull && call->args[1].isnull;
   return pg::Section([=] {
     const Oid type = get_fn_expr_argtype(call->flinfo, 0);
     if (type != get_fn_expr_argtype(call->flinfo, 1)) return false;
-    auto* cache = static_cast<TypeCacheEntry*>(call->flinfo->fn_extra);
-    if (cache == nullptr) {
-      cache = lookup_type_cache(type, TYPECACHE_EQ_OPR_FINFO);
-      call->flinfo->fn_extra = cache;
+    auto* equality = static_cast<Equality*>(call->flinfo->fn_extra);
+    if (equality == nullptr) {
+      equality = MakeEquality(call->flinfo, type);
+      call->flinfo->fn_extra = equality;
     }
-    if (!OidIsValid(cache->eq_opr_finfo.fn_oid)) return false;
-    return DatumGetBool(FunctionCall2Coll(&cache->eq_opr_finfo, call->fncollation,
-                                          call->args[0].value, call->args[1].value));
+    if (equality->function != nullptr)
+      return DatumGetBool(FunctionCall2Coll(equality->function, call->fncollation,
+                                            call->args[0].value, call->args[1].value));
+    constexpr uint64_t kAnySeed = 0;
+    return compare::HashRow(equality->image, kAnySeed, &call->args[0]) ==
+           compare::HashRow(equality->image, kAnySeed, &call->args[1]);
   });
 }
 

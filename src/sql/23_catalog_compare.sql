@@ -17,6 +17,7 @@ CREATE TABLE migrate.comparison_result (
     representation_only bigint NOT NULL DEFAULT 0,
     snapshot_ms         double precision NOT NULL DEFAULT 0,
     horizon             xid8,
+    last_key            text[],
     started_at          timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     finished_at         timestamptz
 );
@@ -31,6 +32,7 @@ COMMENT ON COLUMN migrate.comparison_result.extra IS 'rows of the target that th
 COMMENT ON COLUMN migrate.comparison_result.representation_only IS 'rows that the types'' own equality takes for equal, but that are not: 1.0 and 1.00, for one';
 COMMENT ON COLUMN migrate.comparison_result.snapshot_ms IS 'how long its longest snapshot was held';
 COMMENT ON COLUMN migrate.comparison_result.horizon IS 'rolling: row versions from this transaction id on may be newer than the snapshot their range was compared under';
+COMMENT ON COLUMN migrate.comparison_result.last_key IS 'rolling: the greatest key of the source when it began; what comes after it is compared without a throttle, or a table that grows faster than that would be compared for ever';
 
 CREATE TABLE migrate.difference_row (
     job         bigint NOT NULL REFERENCES migrate.comparison_result (job) ON DELETE CASCADE,

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION @extschema@.migrate_compare(regclass, regclass, text, jsonb,
 CREATE FUNCTION migrate.equal_values(a "any", b "any") RETURNS boolean
     AS 'MODULE_PATHNAME', 'pg_cutover_equal_values' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION migrate.equal_values("any", "any") IS
-    'whether two values are equal as their type''s default operator class has it; NULL equals NULL';
+    'whether two values are equal as their type''s default operator class has it, or where it has none, are written alike; NULL equals NULL';
 
 -- The same as migrate_sketch, where every role finds it: see 90_grants.sql.
 CREATE AGGREGATE migrate.sketch(seed bigint, nkey integer, VARIADIC "any") (
