@@ -29,7 +29,7 @@ wait_for() { sql -c "SET client_min_messages = warning" -c "CALL migrate_wait($1
 
 median() { printf '%s\n' "$@" | sort -g | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 largest() { printf '%s\n' "$@" | sort -g | tail -n 1; }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f", a / b}'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.3f", a / b}'; }
 report() { printf '%-78s %9s%s\n' "$1" "$2" "${3:+ $3}"; }
 # require_clean LOG: what pgbench said at its end; ends the benchmark if a transaction failed or a client gave up.
 require_clean() {
