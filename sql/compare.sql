@@ -206,6 +206,21 @@ SELECT migrate_compare('once', 'twice') AS job \gset
 CALL migrate_wait(:job);
 SELECT source, missing, extra, changed, representation_only FROM migrate.comparison
  WHERE 'once'::regclass IN (source, target) ORDER BY job;
+-- Keys of another width, and beyond it.
+CREATE TABLE narrow (id smallint PRIMARY KEY, v int);
+CREATE TABLE broad (id bigint PRIMARY KEY, v int);
+INSERT INTO narrow SELECT g, g FROM generate_series(-32768, 32767, 7) g;
+INSERT INTO broad SELECT * FROM narrow;
+INSERT INTO broad VALUES (32768, 1), (-9000000000, 1), (9000000000, 1);
+UPDATE broad SET v = 0 WHERE id = -32768;
+DELETE FROM broad WHERE id = -32761;
+SELECT migrate_compare('narrow', 'broad') AS job \gset
+CALL migrate_wait(:job);
+TABLE verdict;
+SELECT key, kind FROM differences;
+SELECT migrate_compare('narrow', 'broad', 'rolling') AS job \gset
+CALL migrate_wait(:job);
+TABLE verdict;
 -- A type without an equality: what is written alike is equal.
 CREATE TABLE json_a (id int PRIMARY KEY, n numeric, j json);
 CREATE TABLE json_b (LIKE json_a INCLUDING ALL);
@@ -232,6 +247,14 @@ SELECT migrate_compare('a', 'a');
 SELECT migrate_compare('a', 'orders');
 SELECT migrate_compare('heap_a', 'heap_b', 'rolling');
 SELECT migrate_compare('as_view', 'parts', 'rolling');
+CREATE TABLE by_id (id int PRIMARY KEY, tenant int NOT NULL);
+CREATE TABLE by_tenant (id int, tenant int, PRIMARY KEY (tenant, id));
+SELECT migrate_link('by_id', 'by_tenant') IS NOT NULL AS linked;
+SELECT migrate_compare('by_id', 'by_tenant', 'rolling');
+CREATE INDEX ON by_id (tenant, id);
+SELECT migrate_compare('by_id', 'by_tenant', 'rolling') AS job \gset
+SET client_min_messages = warning;
+CALL migrate_wait(:job);
 CREATE TEMPORARY TABLE here (LIKE a);
 SELECT migrate_compare('a', 'here');
 CREATE SEQUENCE numbers;

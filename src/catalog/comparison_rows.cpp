@@ -25,7 +25,7 @@ std::optional<ComparisonRow> FindComparison(int64_t job) {
   Scope scope;
   const pg::Rows rows = scope.Execute(
       "SELECT link, source::oid, target::oid, method, columns, seed, verdict, rows_source, "
-      "rows_target, missing, extra, changed, representation_only, horizon::text, last_key "
+      "rows_target, missing, extra, changed, representation_only, horizon::text, last_key, reason "
       "FROM migrate.comparison_result WHERE job = $1",
       {Argument::Int8(job)});
   if (rows.empty()) return std::nullopt;
@@ -45,6 +45,7 @@ std::optional<ComparisonRow> FindComparison(int64_t job) {
   if (const std::optional<std::string> horizon = rows.Text(0, 14))
     row.horizon = std::stoull(*horizon);
   if (rows.Text(0, 15)) row.last_key = rows.TextArray(0, 15);
+  row.reason = rows.Text(0, 16);
   return row;
 }
 
@@ -91,6 +92,7 @@ int64_t& CountOf(DifferenceCounts* counts, const std::string& kind) {
 void AddPart(int64_t job, const ComparedPart& part, int64_t most, bool again) {
   Scope scope;
   DifferenceCounts counts = part.counts;
+  std::optional<std::string> doubt = part.doubt;
   if (!part.listed.empty()) {
     const int64_t before = CountListed(scope, job);
     int64_t listed = before;
@@ -105,7 +107,12 @@ void AddPart(int64_t job, const ComparedPart& part, int64_t most, bool again) {
       }
     }
     // Which of them were counted before is not known where not all were listed.
-    if (again && before >= most) counts = {};
+    if (again && before >= most) {
+      counts = {};
+      doubt =
+          "the list is full: of the rows that changed while the tables were compared only those "
+          "are counted that differed before";
+    }
   }
   scope.Execute(
       "UPDATE migrate.comparison_result SET rows_source = rows_source + $2, "
@@ -115,7 +122,7 @@ void AddPart(int64_t job, const ComparedPart& part, int64_t most, bool again) {
       {Argument::Int8(job), Argument::Int8(part.rows_source), Argument::Int8(part.rows_target),
        Argument::Int8(counts.missing), Argument::Int8(counts.extra), Argument::Int8(counts.changed),
        Argument::Int8(counts.representation_only), Argument::Float8(part.snapshot_ms),
-       Argument::Text(part.doubt)});
+       Argument::Text(doubt)});
 }
 
 std::string FinishComparison(int64_t job) {

@@ -39,6 +39,7 @@ struct ComparisonRow {
   std::vector<std::string> columns;
   uint64_t seed = 0;
   std::optional<std::string> verdict;
+  std::optional<std::string> reason;  // why it is inconclusive, or its counts are not complete
   int64_t rows_source = 0;
   int64_t rows_target = 0;
   DifferenceCounts counts;

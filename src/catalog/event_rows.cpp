@@ -4,6 +4,7 @@
 #include "catalog/event_rows.hpp"
 
 #include "catalog/scope.hpp"
+#include "catalog/subscription.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::catalog {
@@ -41,6 +42,7 @@ Event EventOf(const LinkRow& link, std::string kind, std::string message) {
 }
 
 void RecordEvent(const Event& event) {
+  RequireOwnTables();
   // Not GetUserId(): a caller may be inside a scope that acts as the extension's owner.
   const std::string actor = pg::RoleName(GetOuterUserId());
   const std::optional<std::string> source = NameOrNull(event.source);

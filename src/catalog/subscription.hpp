@@ -13,7 +13,8 @@ namespace pg_cutover::catalog {
 
 // The name of such a subscription of this database. In a transaction with an active snapshot.
 std::optional<std::string> SubscriptionToOurTables();
-// Raises object_not_in_prerequisite_state where there is one.
+// Raises object_not_in_prerequisite_state where there is one. Whoever makes a row with a number of ours
+// asks first; whatever else is changed records an event, which asks.
 void RequireOwnTables();
 
 }  // namespace pg_cutover::catalog

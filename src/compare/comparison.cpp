@@ -8,9 +8,11 @@
 #include "compare/part.hpp"
 #include "compare/ranges.hpp"
 #include "compare/rolling.hpp"
+#include "job/throttle_spec.hpp"
 #include "pg/call.hpp"
 #include "pg/debug_point.hpp"
 #include "pg/spi.hpp"
+#include "pg/text.hpp"
 
 namespace pg_cutover::compare {
 
@@ -54,14 +56,16 @@ Size SizeOf(const Sides& sides) {
   return size;
 }
 
-std::string Method(const Sides& sides, const std::string& asked, const Size& size) {
-  if (asked == "snapshot") return asked;
-  if (asked == "rolling") {
+std::string Method(const Sides& sides, const catalog::JobRow& job, const Size& size) {
+  if (job.method == "snapshot") return job.method;
+  if (job.method == "rolling") {
     RequireRanges(sides);
-    return asked;
+    return job.method;
   }
-  const bool fits = size.scan_ms <= static_cast<double>(MaxSnapshotAgeMs());
-  return fits || RangeObstacle(sides) ? "snapshot" : "rolling";
+  // A scan cannot be throttled.
+  const bool at_once = size.scan_ms <= static_cast<double>(MaxSnapshotAgeMs()) &&
+                       job.throttle == job::CanonicalThrottle("{}");
+  return at_once || RangeObstacle(sides) ? "snapshot" : "rolling";
 }
 
 catalog::ComparisonRow NewComparison(const job::Session& session, const Sides& sides,
@@ -169,7 +173,7 @@ void LeadCompare(job::Session& session) {
     if (begun && begun->method == "rolling") return begun->method;
     const Sides sides = LoadSides(session.row().source, session.row().target);
     const Size size = SizeOf(sides);
-    const std::string chosen = Method(sides, session.row().method, size);
+    const std::string chosen = Method(sides, session.row(), size);
     catalog::SetRowsTotal(session.id(), size.rows_source);
     catalog::BeginComparison(NewComparison(session, sides, chosen));
     return chosen;
@@ -193,6 +197,28 @@ std::optional<bool> CompareNow(job::Session& session, const catalog::LinkRow& li
     (void)CompareAtOnce(session, sides, comparison.seed);
     return Finish(session) == "equal";
   });
+}
+
+void RaiseDifferent(int64_t job) {
+  const catalog::ComparisonRow found = catalog::FindComparison(job).value();
+  const std::string source = pg::QualifiedName(found.source);
+  const std::string target = pg::QualifiedName(found.target);
+  if (found.verdict == "inconclusive")
+    pg::Raise(
+        ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        fmt::format("whether {} and {} hold the same rows could not be found out", source, target),
+        fmt::format("The reason: {}.", found.reason.value_or("not known")),
+        "Look for what the mapping reads besides the row.");
+  pg::Raise(
+      ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+      fmt::format("{} and {} do not hold the same rows", source, target),
+      fmt::format("{} missing, {} extra, {} changed, {} in another representation, of {} and "
+                  "{} rows.",
+                  found.counts.missing, found.counts.extra, found.counts.changed,
+                  found.counts.representation_only, found.rows_source, found.rows_target),
+      fmt::format("Nothing was changed. SELECT * FROM migrate.difference WHERE job = {0}; SELECT "
+                  "migrate_repair({0}) says what would make {1} what {2} is.",
+                  job, target, source));
 }
 
 }  // namespace pg_cutover::compare

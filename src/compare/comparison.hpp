@@ -24,6 +24,9 @@ void LeadCompare(job::Session& session);
 // link is gone or not kept in step any more by the time that both tables are locked.
 std::optional<bool> CompareNow(job::Session& session, const catalog::LinkRow& link);
 
+// Raises object_not_in_prerequisite_state: what that job's comparison has found, and what to do.
+[[noreturn]] void RaiseDifferent(int64_t job);
+
 // pg_cutover.max_snapshot_age, max_verification_age and verification_interval, in milliseconds.
 void DefineSettings();
 int64_t MaxSnapshotAgeMs();

@@ -1,4 +1,7 @@
 // Ranges of the key; see ranges.hpp.
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "compare/ranges.hpp"
@@ -18,9 +21,39 @@ struct RangeKey {
   std::string type;    // of the target
 };
 
-bool StoresRows(::Relation relation) {
-  const char kind = relation->rd_rel->relkind;
-  return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_MATVIEW;
+// Partitions included: rows of foreign ones have no version that says when they changed.
+bool StoresRows(Oid relation) {
+  return pg::Section([=] {
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr)) {
+      const char kind = get_rel_relkind(lfirst_oid(cell));
+      if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_MATVIEW)
+        return false;
+    }
+    return true;
+  });
+}
+
+// Whether an index has the rows in the order of these columns: without one each range reads and
+// sorts the whole table. A unique index on the first few of them will do.
+bool HasOrder(::Relation relation, const std::vector<AttrNumber>& columns) {
+  const List* const indexes = pg::Call(RelationGetIndexList, relation);
+  for (int i = 0; i < list_length(indexes); ++i) {
+    const pg::OpenRelation index(list_nth_oid(indexes, i), AccessShareLock);
+    const FormData_pg_index* const form = index.get()->rd_index;
+    const HeapTuple tuple = index.get()->rd_indextuple;
+    if (!form->indisvalid || !form->indislive || index.get()->rd_rel->relam != BTREE_AM_OID ||
+        !pg::Section([=] { return heap_attisnull(tuple, Anum_pg_index_indpred, nullptr); }))
+      continue;
+    const auto count = std::min<size_t>(static_cast<size_t>(form->indnkeyatts), columns.size());
+    bool same = count == columns.size() || form->indisunique;
+    for (size_t k = 0; k < count; ++k)
+      same = same && form->indkey.values[k] == columns[k] &&
+             index.get()->rd_indcollation[k] ==
+                 TupleDescAttr(RelationGetDescr(relation), columns[k] - 1)->attcollation;
+    if (same) return true;
+  }
+  return false;
 }
 
 // One for each key column; empty, with the reason, where there is no common order.
@@ -31,11 +64,13 @@ std::vector<RangeKey> RangeKeys(const Sides& sides, std::string* obstacle) {
     *obstacle = "there is no key that is unique on both sides";
     return {};
   }
-  if (!StoresRows(source.get()) || !StoresRows(target.get())) {
-    *obstacle = "one of them does not store its rows";
+  if (!StoresRows(sides.source) || !StoresRows(sides.target)) {
+    *obstacle = "one of them does not store its rows, or not all of them here";
     return {};
   }
   std::vector<RangeKey> keys;
+  std::vector<AttrNumber> of_source;
+  std::vector<AttrNumber> of_target;
   for (size_t i = 0; i < sides.key_columns; ++i) {
     const Column& column = sides.columns[i];
     // Range conditions find their operators in pg_catalog.
@@ -46,6 +81,19 @@ std::vector<RangeKey> RangeKeys(const Sides& sides, std::string* obstacle) {
     }
     const Form_pg_attribute to = Attribute(target.get(), column.name);
     keys.push_back({*column.plain, column.target, pg::TypeName(to->atttypid, to->atttypmod)});
+    of_source.push_back(column.plain_number);
+    of_target.push_back(to->attnum);
+  }
+  for (const auto& [relation, columns] :
+       {std::pair(source.get(), of_source), std::pair(target.get(), of_target)}) {
+    if (HasOrder(relation, columns)) continue;
+    std::vector<std::string> names;
+    for (const AttrNumber number : columns)
+      names.push_back(pg::QuoteIdentifier(
+          pg::FromName(TupleDescAttr(RelationGetDescr(relation), number - 1)->attname)));
+    *obstacle = fmt::format("{} has no index that begins with ({})",
+                            pg::QualifiedName(RelationGetRelid(relation)), fmt::join(names, ", "));
+    return {};
   }
   return keys;
 }

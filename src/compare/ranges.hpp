@@ -1,8 +1,8 @@
 // Ranges of the key in which both sides can be read.
 //
 // The source's key and the target's must have one order: each key column is a plain column of the
-// source, of the same type and collation (or both are integers), and both tables have an index on
-// it.
+// source, of the same type and collation (or both are integers), and both tables have an index in
+// that order.
 #pragma once
 
 #include <cstdint>

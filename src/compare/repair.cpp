@@ -12,6 +12,7 @@
 #include "job/clock.hpp"
 #include "pg/call.hpp"
 #include "pg/debug_point.hpp"
+#include "pg/resource.hpp"
 #include "pg/spi.hpp"
 #include "pg/text.hpp"
 
@@ -66,6 +67,35 @@ void RequireWholeKey(const std::string& key) {
             "Leave such rows out with a filter, or give them a key.");
 }
 
+// A row that the target's index does not know would be inserted a second time.
+void RequireTrueIndex(const Request& request, const catalog::LinkRow& link) {
+  std::vector<std::string> keys;
+  for (const catalog::ListedKey& key :
+       catalog::DifferencesAfter(request.comparison, 0, kMostListed))
+    keys.push_back(key.key);
+  const Sides sides = LoadSides(link.source, link.target);
+  const std::string count = BuildRepairStatements(sides).count_in_target;
+  const pg::LatestSnapshot snapshot;
+  const auto counted = [&](std::initializer_list<const char*> methods_off) {
+    pg::GucScope settings;
+    for (const char* const method : methods_off)
+      settings.Set(method, "off");
+    pg::Spi spi;
+    return spi.Query(count, {pg::Argument::TextArray(keys)}).Int8(0, 1).value();
+  };
+  const int64_t by_table =
+      counted({"enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"});
+  const int64_t by_index = counted({"enable_seqscan", "enable_hashjoin", "enable_mergejoin"});
+  if (by_table == by_index) return;
+  pg::Raise(ERRCODE_INDEX_CORRUPTED,
+            fmt::format("the index on the key of {} does not have all its rows",
+                        pg::QualifiedName(link.target)),
+            fmt::format("{} rows with the keys that differ are in the table, {} by the index.",
+                        by_table, by_index),
+            fmt::format("REINDEX TABLE CONCURRENTLY {}, then compare again.",
+                        pg::QualifiedName(link.target)));
+}
+
 class Repair {
  public:
   Repair(job::Session& session, const Request& request, catalog::LinkRow link)
@@ -108,6 +138,13 @@ class Repair {
     const RepairStatements statements = BuildRepairStatements(sides);
     const std::vector<pg::Argument> argument = {pg::Argument::Text(key.key)};
     pg::Spi spi;
+    if (!request_.dry_run) {
+      pg::DebugPoint("repair_before_write");
+      // In the order of dual-write. What is read before it is locked may not be what is
+      // overwritten.
+      spi.Execute(statements.lock_source, argument);
+      spi.Execute(statements.lock_target, argument);
+    }
     const pg::Rows before = spi.Execute(statements.target_row, argument);
     const pg::Rows wanted = spi.Execute(statements.source_row, argument);
     const auto image = [](const pg::Rows& rows) -> std::optional<std::string> {
@@ -120,12 +157,10 @@ class Repair {
       log.action = "none";
       log.after = log.before;
     } else if (!request_.dry_run) {
-      pg::DebugPoint("repair_before_write");
       const capture::DirectWrites permission;
       if (!wanted.empty()) {
         spi.Execute(statements.write, argument);
       } else {
-        spi.Execute(statements.lock_target, argument);
         pg::DebugPoint("repair_before_delete");
         if (spi.Execute(statements.remove, argument).affected() == 0) log.action = "none";
       }
@@ -217,6 +252,7 @@ void LeadRepair(job::Session& session) {
   const Request request = session.InStep([&] { return ReadRequest(session.row().request); });
   catalog::LinkRow link = session.InStep([&] { return RequireRepairable(request.comparison); });
   session.SetPhase(kRepair);
+  session.InStep([&] { RequireTrueIndex(request, link); });
   Repair(session, request, std::move(link)).Run();
   session.InStep([&] { Announce(session, request); });
 }

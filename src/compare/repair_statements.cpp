@@ -12,8 +12,10 @@ namespace pg_cutover::compare {
 
 namespace {
 
+constexpr const char* kOneKey = "CAST($1 AS pg_catalog.jsonb)";
+
 // "CAST(CAST($1 AS jsonb) ->> 'a' AS integer)"
-std::string KeyValue(const Sides& sides, size_t column) {
+std::string KeyValue(const Sides& sides, size_t column, const char* key) {
   const pg::OpenRelation target(sides.target, AccessShareLock);
   const Form_pg_attribute attribute = Attribute(target.get(), sides.columns[column].name);
   const Oid type = attribute->atttypid;
@@ -21,18 +23,18 @@ std::string KeyValue(const Sides& sides, size_t column) {
   if (type == JSONBOID || pg::Section([=] { return type_is_array(type) || type_is_rowtype(type); }))
     pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
               fmt::format("rows with a key of type {} cannot be repaired", pg::TypeName(type, -1)));
-  return fmt::format("CAST(CAST($1 AS pg_catalog.jsonb) OPERATOR(pg_catalog.->>) {} AS {})",
+  return fmt::format("CAST({} OPERATOR(pg_catalog.->>) {} AS {})", key,
                      pg::QuoteLiteral(sides.columns[column].name),
                      pg::TypeName(attribute->atttypid, attribute->atttypmod));
 }
 
 // What an index may serve: a repair looks at one row, and reads all of the source for it otherwise.
-std::string KeyCondition(const Sides& sides, Side side) {
+std::string KeyCondition(const Sides& sides, Side side, const char* key = kOneKey) {
   std::vector<std::string> conditions;
   for (size_t i = 0; i < sides.key_columns; ++i)
     conditions.push_back(fmt::format(
         "{} {} {}", side == Side::kSource ? sides.columns[i].probe() : sides.columns[i].target,
-        sides.key_equality[i], KeyValue(sides, i)));
+        sides.key_equality[i], KeyValue(sides, i, key)));
   return fmt::format("{}", fmt::join(conditions, " AND "));
 }
 
@@ -82,11 +84,18 @@ RepairStatements BuildRepairStatements(const Sides& sides) {
       statements.source_key, fmt::join(key, ", "),
       assignments.empty() ? std::string("NOTHING")
                           : fmt::format("UPDATE SET {}", fmt::join(assignments, ", ")));
+  statements.lock_source =
+      fmt::format("SELECT {} AND {} FOR SHARE OF source", sides.source_rows, statements.source_key);
   statements.lock_target =
       fmt::format("SELECT {} AND {} FOR UPDATE", sides.target_rows, statements.target_key);
   statements.remove =
       fmt::format("DELETE FROM {} AS target WHERE {} AND NOT EXISTS (SELECT {} AND {})", target,
                   statements.target_key, sides.source_rows, statements.source_key);
+  statements.count_in_target = fmt::format(
+      "SELECT pg_catalog.count(*) FROM pg_catalog.unnest(CAST($1 AS pg_catalog.jsonb[])) AS k "
+      "(key), "
+      "LATERAL (SELECT {} AND {}) AS found",
+      sides.target_rows, KeyCondition(sides, Side::kTarget, "k.key"));
   return statements;
 }
 

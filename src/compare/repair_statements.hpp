@@ -13,11 +13,14 @@ struct RepairStatements {
   // The same of what the source says.
   std::string source_row;
   std::string write;
+  std::string lock_source;
   std::string lock_target;
   std::string remove;
   // Restrict a side to the key.
   std::string source_key;
   std::string target_key;
+  // How many rows of the target have one of the keys $1, an array of jsonb.
+  std::string count_in_target;
 };
 
 RepairStatements BuildRepairStatements(const Sides& sides);

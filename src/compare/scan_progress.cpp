@@ -23,32 +23,39 @@ constexpr int64_t kUnknown = -1;
 
 int64_t scanned = 0;
 bool leads = false;
+// What a leader has said, to be said again.
+int64_t rows_source = kUnknown;
+int64_t rows_expected = 0;
+int64_t started_at = 0;
 
 void StartCommand() {
   pgstat_progress_start_command(pg::compat::kScanCommand, InvalidOid);
+  const int parameters[] = {kLeader, kRowsSource, kExpected, kStarted};
+  const int64 values[] = {leads ? 0 : MyProc->lockGroupLeader->pid, rows_source, rows_expected,
+                          started_at};
+  pgstat_progress_update_multi_param(4, parameters, values);
+}
+
+// The abort of a subtransaction, such as a function's exception block makes, ends the command.
+bool Started() {
+  return MyBEEntry != nullptr && MyBEEntry->st_progress_command == pg::compat::kScanCommand;
 }
 
 void Report() noexcept {
-  if (IsParallelWorker()) {
-    if (scanned == kRowsAReport) {
-      StartCommand();
-      pgstat_progress_update_param(kLeader, MyProc->lockGroupLeader->pid);
-    }
-  } else if (!leads) {
-    return;
-  }
+  if (!leads && !IsParallelWorker()) return;
+  if (!Started()) StartCommand();
   pgstat_progress_update_param(kScanned, scanned);
 }
 
 }  // namespace
 
-ScanProgress::ScanProgress(int64_t rows_expected) {
+ScanProgress::ScanProgress(int64_t expected) {
   scanned = 0;
   leads = true;
+  rows_source = kUnknown;
+  rows_expected = expected;
+  started_at = GetCurrentTimestamp();
   StartCommand();
-  const int parameters[] = {kRowsSource, kExpected, kStarted};
-  const int64 values[] = {kUnknown, rows_expected, GetCurrentTimestamp()};
-  pgstat_progress_update_multi_param(3, parameters, values);
 }
 
 ScanProgress::~ScanProgress() {
@@ -58,9 +65,8 @@ ScanProgress::~ScanProgress() {
 
 void ScanProgress::SourceIsRead(int64_t rows) {
   scanned = 0;
-  const int parameters[] = {kRowsSource, kScanned};
-  const int64 values[] = {rows, 0};
-  pgstat_progress_update_multi_param(2, parameters, values);
+  rows_source = rows;
+  StartCommand();
 }
 
 void CountScannedRow() noexcept {
@@ -70,7 +76,7 @@ void CountScannedRow() noexcept {
 std::optional<ScanState> FindScan(int pid) {
   return pg::Section([=]() -> std::optional<ScanState> {
     bool found = false;
-    int64_t rows_source = kUnknown;
+    int64_t source = kUnknown;
     int64_t running = 0;
     ScanState state;
     const int entries = pgstat_fetch_stat_numbackends();
@@ -82,7 +88,7 @@ std::optional<ScanState> FindScan(int pid) {
       const int64* const parameters = entry.st_progress_param;
       if (entry.st_procpid == pid && parameters[kLeader] == 0) {
         found = true;
-        rows_source = parameters[kRowsSource];
+        source = parameters[kRowsSource];
         state.rows_expected = parameters[kExpected];
         state.seconds = static_cast<double>(GetCurrentTimestamp() - parameters[kStarted]) / 1e6;
       } else if (parameters[kLeader] != pid) {
@@ -91,8 +97,8 @@ std::optional<ScanState> FindScan(int pid) {
       running += parameters[kScanned];
     }
     if (!found) return std::nullopt;
-    state.rows_source = rows_source == kUnknown ? running : rows_source;
-    state.rows_read = rows_source == kUnknown ? running : rows_source + running;
+    state.rows_source = source == kUnknown ? running : source;
+    state.rows_read = source == kUnknown ? running : source + running;
     return state;
   });
 }

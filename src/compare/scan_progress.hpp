@@ -14,10 +14,10 @@
 namespace pg_cutover::compare {
 
 // For as long as it lives this process leads a comparison's scans: of the source first, then of the
-// target. `rows_expected`: of both together. Raises nothing.
+// target. `expected`: rows of both together. Raises nothing.
 class ScanProgress {
  public:
-  explicit ScanProgress(int64_t rows_expected);
+  explicit ScanProgress(int64_t expected);
   ~ScanProgress();
   ScanProgress(const ScanProgress&) = delete;
   ScanProgress& operator=(const ScanProgress&) = delete;

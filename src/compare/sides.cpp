@@ -82,11 +82,12 @@ Column MakeColumn(::Relation target, const std::string& name, const std::string&
               fmt::format("column \"{}\" of {} is gone", name,
                           pg::QualifiedName(RelationGetRelid(target))),
               {}, "Link the tables again.");
-  return {name,
-          AsColumn(expression, attribute),
-          "target." + pg::QuoteIdentifier(name),
-          {},
-          attribute->atttypid};
+  Column column;
+  column.name = name;
+  column.source = AsColumn(expression, attribute);
+  column.target = "target." + pg::QuoteIdentifier(name);
+  column.type = attribute->atttypid;
+  return column;
 }
 
 std::vector<Column> LinkedColumns(const catalog::LinkRow& link, ::Relation target) {
@@ -160,8 +161,8 @@ bool IsInteger(Oid type) {
   return type == INT2OID || type == INT4OID || type == INT8OID;
 }
 
-std::optional<std::string> PlainColumn(const Sides& sides, ::Relation source, ::Relation target,
-                                       const std::string& name) {
+void FindPlainColumn(const Sides& sides, ::Relation source, ::Relation target, Column* key) {
+  const std::string& name = key->name;
   std::string expression = "source." + pg::QuoteIdentifier(name);
   if (sides.link)
     for (const catalog::MappedColumn& mapped : sides.link->mapping)
@@ -175,9 +176,11 @@ std::optional<std::string> PlainColumn(const Sides& sides, ::Relation source, ::
                        ((from->atttypid == to->atttypid &&
                          (to->atttypmod == -1 || from->atttypmod == to->atttypmod)) ||
                         (IsInteger(from->atttypid) && IsInteger(to->atttypid)));
-    if (alike) return expression;
+    if (!alike) continue;
+    key->plain = expression;
+    key->plain_type = from->atttypid;
+    key->plain_number = from->attnum;
   }
-  return std::nullopt;
 }
 
 std::string EqualityOf(pg::Spi& spi, Oid type) {
@@ -248,7 +251,7 @@ Sides LoadSides(Oid source, Oid target) {
   for (size_t i = 0; i < sides.key_columns; ++i) {
     Column& column = sides.columns[i];
     types.push_back(column.type);
-    column.plain = PlainColumn(sides, from.get(), to.get(), column.name);
+    FindPlainColumn(sides, from.get(), to.get(), &column);
     sides.key_equality.push_back(EqualityOf(spi, column.type));
   }
   if (!types.empty())

@@ -21,11 +21,14 @@ struct Column {
   std::string name;    // of the target
   std::string source;  // over alias source, as the target's type
   std::string target;  // over alias target
+  Oid type = InvalidOid;
   // Of key columns: the source's own column, where it holds what the target's is to hold, in the
   // same order. Conditions on it are served by an index, those on `source` often are not.
   std::optional<std::string> plain;
+  Oid plain_type = InvalidOid;
+  AttrNumber plain_number = InvalidAttrNumber;
+  Oid probe_type() const { return plain ? plain_type : type; }
   const std::string& probe() const { return plain ? *plain : source; }
-  Oid type = InvalidOid;
 };
 
 struct Sides {

@@ -5,6 +5,7 @@
 // there twice, o counts equal rows and p what is left of a key: no name of a user's column can
 // clash with these.
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -100,28 +101,41 @@ std::string Hashed(const Sides& sides, Side side, uint64_t seed, const std::stri
                      fmt::join(named, ", "), Rows(sides, side, restriction));
 }
 
-// `format` has two places: the column's number and the operator.
-std::string SameKey(const Sides& sides, const char* format) {
-  std::vector<std::string> same;
-  for (size_t i = 0; i < sides.key_columns; ++i)
-    same.push_back(fmt::format(fmt::runtime(format), i, sides.key_equality[i]));
-  return fmt::format("{}", fmt::join(same, " AND "));
+// One condition for each of the first `count` columns; `format` has the places of the column's
+// number and of the key's operator.
+std::string ForColumns(const Sides& sides, size_t count, const char* format) {
+  std::vector<std::string> conditions;
+  for (size_t i = 0; i < count; ++i)
+    conditions.push_back(
+        fmt::format(fmt::runtime(format), i, i < sides.key_columns ? sides.key_equality[i] : ""));
+  return fmt::format("{}", fmt::join(conditions, " AND "));
 }
 
-// The CTE differing(s, t): rows of both sides that belong together and are not equal; NULL: there
-// is none. Keys are unique: each row has one partner at most.
-std::string PairsByKey(const Sides& sides, const std::string& source, const std::string& target) {
-  return fmt::format(
-      "differing AS MATERIALIZED (SELECT s, t FROM ({}) AS s FULL JOIN ({}) AS t ON {} "
-      "WHERE s.h IS DISTINCT FROM t.h)",
-      source, target, SameKey(sides, "s.c{0} {1} t.c{0}"));
+// `rows` is SELECT kind, s, t (kept apart by OFFSET 0: pulled up, the columns of both sides are too
+// many for one row), and `with` goes in front of the whole statement: a WITH inside a subquery is
+// not found again when the fields of its rows are asked for.
+struct Pairs {
+  std::string with;
+  std::string rows;
+};
+
+// Rows of both sides that belong together and are not equal; NULL: there is
+// none. Keys are unique: each row has one partner at most.
+Pairs PairsByKey(const Sides& sides, const std::string& source, const std::string& target) {
+  Pairs pairs;
+  pairs.rows = fmt::format(
+      "SELECT CASE WHEN t.h IS NULL THEN 'missing' WHEN s.h IS NULL THEN 'extra' WHEN {} THEN "
+      "'representation' ELSE 'changed' END AS kind, s, t FROM ({}) AS s FULL JOIN ({}) AS t ON {} "
+      "WHERE s.h IS DISTINCT FROM t.h",
+      ForColumns(sides, sides.columns.size(), "migrate.equal_values(s.c{0}, t.c{0})"), source,
+      target, ForColumns(sides, sides.key_columns, "s.c{0} {1} t.c{0}"));
+  return pairs;
 }
 
 // The same where a key may be there several times: equal rows are taken off first, as multisets,
 // and what is left of a key is paired in any order. A pair by the order of all rows of a key would
 // call rows different that have an equal on the other side.
-std::string PairsOfMultisets(const Sides& sides, const std::string& source,
-                             const std::string& target) {
+Pairs PairsOfMultisets(const Sides& sides, const std::string& source, const std::string& target) {
   std::vector<std::string> key;
   for (size_t i = 0; i < sides.key_columns; ++i)
     key.push_back(fmt::format("(a.r).c{}", i));
@@ -135,29 +149,27 @@ std::string PairsOfMultisets(const Sides& sides, const std::string& source,
         "FROM (SELECT {} AS r FROM alone) AS a WHERE (a.r).h IS NOT NULL)",
         fmt::join(key, ", "), side);
   };
-  return fmt::format(
-      "alone AS MATERIALIZED (SELECT s, t FROM {} AS s FULL JOIN {} AS t ON s.h = t.h AND "
-      "s.o = t.o WHERE s.h IS NULL OR t.h IS NULL), "
-      "differing AS MATERIALIZED (SELECT s.r AS s, t.r AS t FROM {} AS s FULL JOIN {} AS t "
-      "ON {} AND s.p = t.p)",
-      numbered(source), numbered(target), left("s"), left("t"),
-      SameKey(sides, "(s.r).c{0} {1} (t.r).c{0}"));
+  Pairs pairs;
+  pairs.with = fmt::format(
+      "WITH alone AS MATERIALIZED (SELECT s, t FROM {} AS s FULL JOIN {} AS t ON s.h = t.h AND "
+      "s.o = t.o WHERE s.h IS NULL OR t.h IS NULL) ",
+      numbered(source), numbered(target));
+  pairs.rows = fmt::format(
+      "SELECT CASE WHEN t.p IS NULL THEN 'missing' WHEN s.p IS NULL THEN 'extra' WHEN {} THEN "
+      "'representation' ELSE 'changed' END AS kind, s.r AS s, t.r AS t FROM {} AS s "
+      "FULL JOIN {} AS t ON {} AND s.p = t.p",
+      ForColumns(sides, sides.columns.size(), "migrate.equal_values((s.r).c{0}, (t.r).c{0})"),
+      left("s"), left("t"), ForColumns(sides, sides.key_columns, "(s.r).c{0} {1} (t.r).c{0}"));
+  return pairs;
 }
 
-// How many of each kind, over the list of all differences.
-std::string Counts(const char* rows, const char* weight) {
-  std::vector<std::string> counts;
-  for (const char* const kind : {"missing", "extra", "changed", "representation"})
-    counts.push_back(
-        fmt::format("(SELECT coalesce(pg_catalog.sum({}), 0)::bigint FROM {} WHERE kind = '{}')",
-                    weight, rows, kind));
-  return fmt::format("{}", fmt::join(counts, ", "));
-}
+constexpr const char* kKinds[] = {"missing", "extra", "changed", "representation"};
 
+// Every differing row goes by once and is counted; only the first `most` are kept, as texts. With
+// all of them kept, a comparison with an empty table would write the other one to temporary files.
 std::string KeyedStatement(const Sides& sides, uint64_t seed, const Conditions& conditions,
                            int64_t most) {
   std::vector<std::string> differing;
-  std::vector<std::string> equal;
   std::vector<std::string> key;
   std::vector<std::string> of_source;
   std::vector<std::string> of_target;
@@ -166,25 +178,51 @@ std::string KeyedStatement(const Sides& sides, uint64_t seed, const Conditions& 
         fmt::format("CASE WHEN migrate.row_hash({0}, (d.s).c{1}) <> migrate.row_hash({0}, "
                     "(d.t).c{1}) THEN {2} END",
                     Signed(seed), i, pg::QuoteLiteral(sides.columns[i].name)));
-    equal.push_back(fmt::format("migrate.equal_values((d.s).c{0}, (d.t).c{0})", i));
     if (i < sides.key_columns) key.push_back(fmt::format("coalesce((d.s).c{0}, (d.t).c{0})", i));
     of_source.push_back(fmt::format("(d.s).c{}", i));
     of_target.push_back(fmt::format("(d.t).c{}", i));
   }
+  std::vector<std::string> columns;
+  for (const char* const kind : kKinds)
+    columns.push_back(
+        fmt::format("pg_catalog.count(*) FILTER (WHERE d.kind = '{0}') AS {0}", kind));
+  const auto keep = [&](const char* name, const std::string& value) {
+    columns.push_back(
+        fmt::format("pg_catalog.array_agg({}) FILTER (WHERE d.n <= {}) AS {}", value, most, name));
+  };
+  keep("kinds", "d.kind");
+  keep("keys", fmt::format("({})::text", Object(sides, key, sides.key_columns)));
+  keep("names", fmt::format("(CASE WHEN d.kind IN ('changed', 'representation') THEN "
+                            "pg_catalog.array_remove(ARRAY[{}], NULL) ELSE '{{}}' END)::text",
+                            fmt::join(differing, ", ")));
+  keep("sources", fmt::format("CASE WHEN d.kind <> 'extra' THEN {} END",
+                              Shown(Object(sides, of_source, sides.columns.size()))));
+  keep("targets", fmt::format("CASE WHEN d.kind <> 'missing' THEN {} END",
+                              Shown(Object(sides, of_target, sides.columns.size()))));
   const std::string source = Hashed(sides, Side::kSource, seed, conditions.source);
   const std::string target = Hashed(sides, Side::kTarget, seed, conditions.target);
+  const Pairs pairs =
+      sides.unique ? PairsByKey(sides, source, target) : PairsOfMultisets(sides, source, target);
   return fmt::format(
-      "WITH {0}, named AS MATERIALIZED (SELECT CASE WHEN (d.t).h IS NULL THEN 'missing' WHEN "
-      "(d.s).h IS NULL THEN 'extra' WHEN {1} THEN 'representation' ELSE 'changed' END AS kind, "
-      "s, t FROM differing AS d) "
-      "SELECT d.kind, ({2})::text, CASE WHEN d.kind IN ('changed', 'representation') THEN "
-      "pg_catalog.array_remove(ARRAY[{3}], NULL) ELSE '{{}}' END, "
-      "CASE WHEN d.kind <> 'extra' THEN {4} END, CASE WHEN d.kind <> 'missing' THEN {5} END, "
-      "1::bigint, {6} FROM (SELECT * FROM named LIMIT {7}) AS d",
-      sides.unique ? PairsByKey(sides, source, target) : PairsOfMultisets(sides, source, target),
-      fmt::join(equal, " AND "), Object(sides, key, sides.key_columns), fmt::join(differing, ", "),
-      Shown(Object(sides, of_source, sides.columns.size())),
-      Shown(Object(sides, of_target, sides.columns.size())), Counts("named", "1"), most);
+      "{}SELECT u.kind, u.key, u.names::text[], u.source, u.target, 1::bigint, l.missing, l.extra, "
+      "l.changed, l.representation FROM (SELECT {} FROM (SELECT p.kind, p.s, p.t, "
+      "pg_catalog.row_number() OVER () AS n FROM ({} OFFSET 0) AS p) AS d) AS l CROSS JOIN LATERAL "
+      "ROWS "
+      "FROM "
+      "(pg_catalog.unnest(l.kinds), pg_catalog.unnest(l.keys), pg_catalog.unnest(l.names), "
+      "pg_catalog.unnest(l.sources), pg_catalog.unnest(l.targets)) AS u (kind, key, names, source, "
+      "target)",
+      pairs.with, fmt::join(columns, ", "), pairs.rows);
+}
+
+// How many rows of each kind, over the list of all differences.
+std::string Totals() {
+  std::vector<std::string> totals;
+  for (const char* const kind : kKinds)
+    totals.push_back(fmt::format(
+        "(SELECT coalesce(pg_catalog.sum(times), 0)::bigint FROM differing WHERE kind = '{}')",
+        kind));
+  return fmt::format("{}", fmt::join(totals, ", "));
 }
 
 // Rows of a table without a key are counted by their hashes; one row stands for all that are alike.
@@ -204,7 +242,7 @@ std::string MultisetStatement(const Sides& sides, uint64_t seed, int64_t most) {
       "(SELECT h FROM shown)) AS s ON s.h = d.h AND d.kind = 'missing' "
       "LEFT JOIN (SELECT DISTINCT ON (x.h) x.h, {4} AS r FROM ({1}) AS x WHERE x.h IN "
       "(SELECT h FROM shown)) AS t ON t.h = d.h AND d.kind = 'extra'",
-      source, target, most, Counts("differing", "times"), row);
+      source, target, most, Totals(), row);
 }
 
 }  // namespace
@@ -216,30 +254,44 @@ std::string SketchStatement(const Sides& sides, Side side, uint64_t seed,
                      Rows(sides, side, restriction));
 }
 
-std::string CountStatement(const Sides& sides, Side side, uint64_t seed,
-                           const std::string& restriction) {
-  return fmt::format(
-      "SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(migrate.key_number({}, {})), 0)::text "
-      "{}",
-      Signed(seed), KeyArguments(sides, side), Rows(sides, side, restriction));
+namespace {
+
+// The numbers as a constant of a side's own integer type: an index on it serves no other, nor is a
+// list of another type hashed where there is no index.
+std::string NumbersOf(Oid type, const std::vector<uint64_t>& keys) {
+  int64_t low = std::numeric_limits<int64_t>::min();
+  int64_t high = std::numeric_limits<int64_t>::max();
+  const char* name = "int8";
+  if (type == INT4OID) {
+    low = std::numeric_limits<int32_t>::min();
+    high = std::numeric_limits<int32_t>::max();
+    name = "int4";
+  } else if (type == INT2OID) {
+    low = std::numeric_limits<int16_t>::min();
+    high = std::numeric_limits<int16_t>::max();
+    name = "int2";
+  }
+  std::vector<int64_t> numbers;
+  for (const uint64_t key : keys)
+    if (Signed(key) >= low && Signed(key) <= high) numbers.push_back(Signed(key));
+  return fmt::format("'{{{}}}'::pg_catalog.{}[]", fmt::join(numbers, ","), name);
 }
+
+}  // namespace
 
 std::string KeysRestriction(const Sides& sides, Side side, uint64_t seed,
                             const std::vector<uint64_t>& keys) {
-  std::vector<int64_t> numbers;
-  for (const uint64_t key : keys)
-    numbers.push_back(Signed(key));
-  const std::string list = fmt::format("'{{{}}}'::bigint[]", fmt::join(numbers, ","));
   // By the key itself an index may find the rows.
   if (sides.keys == core::SketchKeys::kInteger) {
     const Column& column = sides.columns[0];
     const std::string& key = side == Side::kSource ? column.probe() : column.target;
+    const Oid type = side == Side::kSource ? column.probe_type() : column.type;
     // A NULL is known by a hash. Where keys are unique they are not NULL.
-    return fmt::format("{0} = ANY ({1}){2}", key, list,
+    return fmt::format("{0} = ANY ({1}){2}", key, NumbersOf(type, keys),
                        sides.unique ? std::string() : fmt::format(" OR {} IS NULL", key));
   }
   return fmt::format("migrate.key_number({}, {}) = ANY ({})", Signed(seed),
-                     KeyArguments(sides, side), list);
+                     KeyArguments(sides, side), NumbersOf(INT8OID, keys));
 }
 
 std::string DifferenceStatement(const Sides& sides, uint64_t seed, const Conditions& conditions,

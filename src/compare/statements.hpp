@@ -27,11 +27,6 @@ struct Conditions {
 std::string SketchStatement(const Sides& sides, Side side, uint64_t seed,
                             const std::string& restriction);
 
-// One row: how many rows, and the sum of their keys' numbers as text. Of sides with unique keys:
-// equal where both have the same keys.
-std::string CountStatement(const Sides& sides, Side side, uint64_t seed,
-                           const std::string& restriction);
-
 // Rows of a side whose key is one of those that a sketch has named.
 std::string KeysRestriction(const Sides& sides, Side side, uint64_t seed,
                             const std::vector<uint64_t>& keys);

@@ -1,13 +1,10 @@
 // Comparing again and again; see watch.hpp.
-#include <fmt/format.h>
-
 #include "catalog/capture_rows.hpp"
 #include "catalog/comparison_rows.hpp"
 #include "compare/comparison.hpp"
 #include "compare/watch.hpp"
 #include "job/control.hpp"
 #include "job/create.hpp"
-#include "pg/text.hpp"
 
 namespace pg_cutover::compare {
 
@@ -23,13 +20,6 @@ Turn Look(int64_t link) {
   return catalog::UnfinishedJobOn(row.target) ? Turn::kLeaveOut : Turn::kCompare;
 }
 
-[[noreturn]] void RaiseDifferent(const catalog::LinkRow& link, int64_t job) {
-  pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            fmt::format("{} and {} do not hold the same rows any more",
-                        pg::QualifiedName(link.source), pg::QualifiedName(link.target)),
-            {}, fmt::format("SELECT * FROM migrate.difference WHERE job = {}", job));
-}
-
 }  // namespace
 
 void LeadWatch(job::Session& session) {
@@ -41,7 +31,7 @@ void LeadWatch(job::Session& session) {
       session.SetPhase("compare");
       const catalog::LinkRow row = session.InStep([&] { return catalog::LoadLink(link); });
       if (!CompareNow(session, row).value_or(true))
-        session.InStep([&] { RaiseDifferent(row, session.id()); });
+        session.InStep([&] { RaiseDifferent(session.id()); });
     }
     const int64_t interval_ms = VerificationIntervalMs();
     if (interval_ms == 0) return;

@@ -3,7 +3,6 @@
 
 #include "job/control.hpp"
 #include "catalog/event_rows.hpp"
-#include "catalog/subscription.hpp"
 #include "job/commit_actions.hpp"
 #include "job/kinds.hpp"
 #include "job/locks.hpp"
@@ -84,7 +83,6 @@ void Resume(int64_t id) {
               fmt::format("SELECT migrate_cancel({}), and start a new job.", id));
   if (std::optional<pg::ErrorInfo> problem = RightsProblem(job))
     throw pg::Error(std::move(*problem));
-  catalog::RequireOwnTables();
   // As for a new job: two may not work on one target. A paused one counts, a failed one does not.
   if (job.state == JobState::kFailed && OidIsValid(job.target)) {
     LockTarget(job.target);

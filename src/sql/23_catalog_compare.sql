@@ -26,7 +26,7 @@ COMMENT ON TABLE migrate.comparison_result IS 'what comparisons of two tables fo
 COMMENT ON COLUMN migrate.comparison_result.columns IS 'the target''s columns that were compared';
 COMMENT ON COLUMN migrate.comparison_result.seed IS 'of the row hashes; another one in every comparison';
 COMMENT ON COLUMN migrate.comparison_result.verdict IS 'NULL while the comparison runs';
-COMMENT ON COLUMN migrate.comparison_result.reason IS 'why it is inconclusive';
+COMMENT ON COLUMN migrate.comparison_result.reason IS 'why it is inconclusive, or its numbers are not complete';
 COMMENT ON COLUMN migrate.comparison_result.missing IS 'rows of the source that the target does not have';
 COMMENT ON COLUMN migrate.comparison_result.extra IS 'rows of the target that the source does not have';
 COMMENT ON COLUMN migrate.comparison_result.representation_only IS 'rows that the types'' own equality takes for equal, but that are not: 1.0 and 1.00, for one';
@@ -71,7 +71,7 @@ CREATE TABLE migrate.repair_log (
 COMMENT ON TABLE migrate.repair_log IS 'what repairs did, or would have done, to rows of a target';
 COMMENT ON COLUMN migrate.repair_log.comparison IS 'the comparison that listed the row';
 COMMENT ON COLUMN migrate.repair_log.action IS 'none: the row was equal by then; failed: it could not be written, see error';
-COMMENT ON COLUMN migrate.repair_log.before IS 'the target''s row as it was; NULL: there was none';
-COMMENT ON COLUMN migrate.repair_log.after IS 'the target''s row as it is now, or would be; NULL: there is none';
+COMMENT ON COLUMN migrate.repair_log.before IS 'the target''s row as it was; NULL: there was none, or it is longer than 2 kB';
+COMMENT ON COLUMN migrate.repair_log.after IS 'the target''s row as it is now, or would be; NULL: there is none, or it is longer than 2 kB';
 SELECT pg_catalog.pg_extension_config_dump('migrate.repair_log', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.repair_log_id_seq', '');

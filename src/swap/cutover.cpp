@@ -88,19 +88,6 @@ void RecordVerified(const catalog::JobRow& job, int64_t comparison) {
       fmt::format("relies on comparison {}, which found no difference", comparison)));
 }
 
-[[noreturn]] void RaiseDifferent(int64_t job) {
-  const catalog::ComparisonRow found = catalog::FindComparison(job).value();
-  pg::Raise(
-      ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-      fmt::format("{} and {} do not hold the same rows", pg::QualifiedName(found.source),
-                  pg::QualifiedName(found.target)),
-      fmt::format("{} missing, {} extra, {} changed, {} in another representation, of {} and "
-                  "{} rows.",
-                  found.counts.missing, found.counts.extra, found.counts.changed,
-                  found.counts.representation_only, found.rows_source, found.rows_target),
-      fmt::format("Nothing was changed. SELECT * FROM migrate.difference WHERE job = {}", job));
-}
-
 // A comparison of this link that is recent and clean is enough, unless rows have been mended since.
 void Verify(job::Session& session, bool mended) {
   const catalog::LinkRow link = session.InStep([&] { return LoadOrder(session.row()).link; });
@@ -113,7 +100,7 @@ void Verify(job::Session& session, bool mended) {
   const std::optional<bool> equal = compare::CompareNow(session, link);
   // A link that is gone stops the swap under the locks.
   if (equal.value_or(true)) return;
-  session.InStep([&] { RaiseDifferent(session.id()); });
+  session.InStep([&] { compare::RaiseDifferent(session.id()); });
 }
 
 void RecordDuration(job::Session& session, int64_t locked_us, int64_t waited_us, int attempts) {

@@ -120,6 +120,35 @@ $gate->quit;
 $jobs->until_state($job, 'succeeded');
 is(verdict($job), 'different|1|0|1', 'the second finds what changed, and what was deleted on one side alone');
 
+# Keys that go on both sides, others on each: as many as before, with the same sum.
+$jobs->ask('CREATE TABLE here (id int PRIMARY KEY); INSERT INTO here SELECT generate_series(1, 5000);
+	CREATE TABLE there (LIKE here INCLUDING ALL); INSERT INTO there TABLE here');
+$gate = $jobs->gate('compare_recheck');
+$job = $jobs->ask("SELECT migrate_compare('here', 'there', 'rolling')");
+$jobs->worker_at('compare_recheck');
+$jobs->ask('DELETE FROM here WHERE id IN (1, 4); DELETE FROM there WHERE id IN (2, 3)');
+$gate->quit;
+$jobs->until_state($job, 'succeeded');
+is(verdict($job), 'different|2|2|0', 'deletions behind the range are found, whatever the sum of the keys');
+
+# What a view reads is locked before the snapshot as well: its scan begins when the other side has been read.
+$jobs->ask(q{CREATE TABLE base (id int PRIMARY KEY); INSERT INTO base TABLE there;
+	CREATE FUNCTION held(id int) RETURNS int LANGUAGE plpgsql SET lock_timeout = 0 AS $$
+	BEGIN
+		IF id = 5 THEN PERFORM pg_advisory_xact_lock_shared(55); END IF;
+		RETURN id;
+	END $$;
+	CREATE VIEW slow AS SELECT held(id) AS id FROM there;
+	CREATE VIEW other AS SELECT id FROM base});
+my $lock = $node->background_psql('postgres');
+$lock->query_safe('SELECT FROM pg_advisory_lock(55)');
+$job = $jobs->ask("SELECT migrate_compare('slow', 'other', 'snapshot')");
+$jobs->until_true("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 55 AND NOT granted)", 'the first side is being read');
+like($jobs->error_of("SET lock_timeout = '100ms'; TRUNCATE base"), qr/lock timeout/, 'and the table behind the other cannot be emptied');
+$lock->quit;
+$jobs->until_state($job, 'succeeded');
+is(verdict($job), 'equal|0|0|0', 'they are equal');
+
 # ---- repairs race writers -----------------------------------------------------------------------------------------------
 $before = compare('snapshot');
 my $writer = $node->background_psql('postgres');

@@ -58,5 +58,41 @@ SQL
 	}
 }
 
+# ---- an index that lacks a row ---------------------------------------------------------------------------------------------
+# One scan of the index would give all that is compared.
+$jobs->ask(<<'SQL');
+DROP TABLE s, t;
+CREATE TABLE s (id int PRIMARY KEY, pad text);
+CREATE TABLE t (id int PRIMARY KEY);
+INSERT INTO s SELECT g, repeat('x', 500) FROM generate_series(1, 10000) g;
+INSERT INTO t SELECT id FROM s;
+SQL
+$jobs->ask(past_the_key('s', 'indisready', "(0, 'unknown to the index')"));
+$jobs->ask("SET client_min_messages = error; VACUUM ANALYZE s; SELECT migrate_link('s', 't')");
+is(compared('snapshot'), 'different 10001 10000 1 0 0', 'a comparison reads the table, not the index alone');
+
+# A repair that looked by the index alone would make the row a second time.
+$jobs->ask("SELECT migrate_unlink('s', 't'); DROP TABLE s, t; CREATE TABLE s (id int PRIMARY KEY, v int);
+	INSERT INTO s SELECT g, g FROM generate_series(1, 1000) g; CREATE TABLE t (LIKE s INCLUDING INDEXES);
+	INSERT INTO t SELECT * FROM s WHERE id <> 500");
+$jobs->ask(past_the_key('t', 'indisready', '(500, -1)') . "SET client_min_messages = error; SELECT migrate_link('s', 't')");
+my $job = $jobs->ask("SELECT migrate_compare('s', 't')");
+$jobs->until_state($job, 'succeeded');
+is($jobs->ask("SELECT kind, key FROM migrate.difference WHERE job = $job"), 'changed|{"id": 500}', 'the row is found');
+my $repair = $jobs->ask("SELECT migrate_repair($job, dry_run => false)");
+$jobs->until_state($repair, 'failed');
+like($jobs->ask("SELECT error_message, error_hint FROM migrate.job WHERE id = $repair"),
+	qr/^the index on the key of public\.t does not have all its rows\|REINDEX/, 'a repair says what is wrong');
+is($jobs->ask('SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off;
+	SELECT string_agg(v::text, $$,$$) FROM t WHERE id = 500'), '-1', 'and writes nothing');
+$jobs->ask("SELECT migrate_cancel($repair); REINDEX TABLE t");
+$job = $jobs->ask("SELECT migrate_compare('s', 't')");
+$jobs->until_state($job, 'succeeded');
+$repair = $jobs->ask("SELECT migrate_repair($job, dry_run => false)");
+$jobs->until_state($repair, 'succeeded', 'with the index rebuilt it repairs');
+is($jobs->ask("SELECT action, before, after FROM migrate.repair WHERE job = $repair"),
+	'write|{"v": -1, "id": 500}|{"v": 500, "id": 500}', 'and says what was there');
+is(compared('snapshot'), 'equal 1000 1000 0 0 0', 'and all is equal');
+
 $jobs->node->stop;
 done_testing();

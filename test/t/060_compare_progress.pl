@@ -24,6 +24,13 @@ $jobs->ask('CREATE TABLE t (id int PRIMARY KEY, v int);
 	CREATE FUNCTION held(id int) RETURNS int LANGUAGE plpgsql AS $$
 	BEGIN
 		IF id = 150000 THEN PERFORM pg_advisory_xact_lock_shared(36); END IF;
+		-- The abort of a subtransaction takes the progress away that the server keeps.
+		IF id = 10000 THEN
+			BEGIN
+				RAISE 'caught';
+			EXCEPTION WHEN raise_exception THEN NULL;
+			END;
+		END IF;
 		RETURN id;
 	END $$;
 	CREATE FUNCTION held_from_there_on(id int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$
