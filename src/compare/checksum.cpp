@@ -13,6 +13,7 @@
 #include "compare/checksum.hpp"
 #include "compare/sides.hpp"
 #include "compare/sketch_state.hpp"
+#include "compare/statements.hpp"
 #include "link/expression.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
@@ -24,8 +25,6 @@ namespace pg_cutover::compare {
 namespace {
 
 constexpr int64_t kSeed = 0x6d6967726174;
-// A function takes a hundred arguments. More columns go in groups, as anonymous records.
-constexpr size_t kColumnsAGroup = 90;
 
 std::vector<std::string> AllColumns(TupleDesc descriptor) {
   std::vector<std::string> names;
@@ -59,19 +58,13 @@ std::vector<std::string> ColumnsOf(const ChecksumRequest& request, ::Relation re
   return names;
 }
 
+// Checksums are kept and compared between servers: how RowArguments groups the columns of a wide
+// table is a part of their value.
 std::string Arguments(const std::vector<std::string>& names) {
   std::vector<std::string> columns;
   for (const std::string& name : names)
     columns.push_back("source." + pg::QuoteIdentifier(name));
-  if (columns.size() <= kColumnsAGroup) return fmt::format("{}", fmt::join(columns, ", "));
-  std::vector<std::string> groups;
-  for (size_t first = 0; first < columns.size(); first += kColumnsAGroup) {
-    const auto from = columns.begin() + static_cast<std::ptrdiff_t>(first);
-    const auto count = std::min(kColumnsAGroup, columns.size() - first);
-    groups.push_back(
-        fmt::format("ROW({})", fmt::join(from, from + static_cast<std::ptrdiff_t>(count), ", ")));
-  }
-  return fmt::format("{}", fmt::join(groups, ", "));
+  return RowArguments(columns);
 }
 
 std::string Condition(const ChecksumRequest& request, ::Relation relation) {

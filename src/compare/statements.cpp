@@ -300,4 +300,8 @@ std::string DifferenceStatement(const Sides& sides, uint64_t seed, const Conditi
   return KeyedStatement(sides, seed, conditions, most);
 }
 
+std::string RowArguments(const std::vector<std::string>& values) {
+  return HashArguments(values, 0);
+}
+
 }  // namespace pg_cutover::compare

@@ -38,4 +38,8 @@ std::string KeysRestriction(const Sides& sides, Side side, uint64_t seed,
 std::string DifferenceStatement(const Sides& sides, uint64_t seed, const Conditions& conditions,
                                 int64_t most);
 
+// The values of a row as arguments of the sketch aggregate, grouped where they are too many for a
+// call; for rows without a key.
+std::string RowArguments(const std::vector<std::string>& values);
+
 }  // namespace pg_cutover::compare

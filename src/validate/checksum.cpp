@@ -1,18 +1,23 @@
 // The check checksum: the same rows in two tables, or one table's rows as they were.
 //
-// Linked tables are compared through their mapping, with the sketch that comparisons use: source
-// rows are mapped as a copy maps them and hashed as the target's types, under a seed that is drawn
-// anew each time, so that no two different sets of rows go on being taken for equal. Other tables,
-// and named columns, are compared by migrate_checksum. Both are sums over rows: duplicates count,
-// order does not.
+// Two tables are compared by sketches, as comparisons do it, under a seed that is drawn anew each
+// time, so that no two different sets of rows go on being taken for equal. Rows of linked tables
+// are mapped as a copy maps them and hashed as the target's types; other tables, and named columns,
+// are compared as they are. One table is compared with what migrate_checksum gave. All are sums
+// over rows: duplicates count, order does not.
+#include <algorithm>
+
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "validate/check.hpp"
 
 #include "catalog/link_rows.hpp"
+#include "compare/part.hpp"
+#include "compare/statements.hpp"
 #include "pg/error.hpp"
+#include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
+#include "validate/checksum_types.hpp"
 #include "validate/reader.hpp"
 #include "validate/sides.hpp"
 
@@ -20,50 +25,99 @@ namespace pg_cutover::validate {
 
 namespace {
 
-// PostgreSQL calls a function with at most 100 arguments; a row counts as one.
-constexpr size_t kMostArguments = 90;
-
-// How a column and the expression that feeds it become the same value where a copy would have made
-// one of the other.
-struct ColumnPair {
-  std::string source;
-  std::string target;
-};
-
-// An explicit cast to varchar(3) cuts off what an assignment refuses: casts of character and bit
-// strings leave the length out, so that a target that was cut off differs. Blanks at the end of a
-// character(n) mean nothing.
-ColumnPair PairOf(const pg::OpenRelation& target, const catalog::MappedColumn& mapped) {
-  const char* const name = mapped.column.c_str();
-  const AttrNumber number = pg::Call(get_attnum, RelationGetRelid(target.get()), name);
-  if (number == InvalidAttrNumber)
-    pg::Raise(ERRCODE_UNDEFINED_COLUMN,
-              fmt::format("column \"{}\" of {} is gone", mapped.column,
-                          pg::QualifiedName(RelationGetRelid(target.get()))));
-  const Form_pg_attribute attribute = TupleDescAttr(target.descriptor(), number - 1);
-  const std::string column = "source." + pg::QuoteIdentifier(mapped.column);
-  const auto both = [&](const std::string& type) {
-    return ColumnPair{fmt::format("CAST(({}) AS {})", mapped.expression, type),
-                      fmt::format("CAST({} AS {})", column, type)};
-  };
-  switch (attribute->atttypid) {
-    case BPCHAROID:
-      return both("pg_catalog.text");
-    case VARCHAROID:
-      return both("pg_catalog.varchar");
-    case BITOID:
-    case VARBITOID:
-      return both("pg_catalog.varbit");
-    default:
-      return {fmt::format("CAST(({}) AS {})", mapped.expression,
-                          pg::TypeName(attribute->atttypid, attribute->atttypmod)),
-              column};
-  }
+bool IsLinked(const Spec& spec) {
+  return catalog::FindLink(spec.source(), spec.target()).has_value();
 }
 
-std::string Arguments(const std::vector<std::string>& values) {
-  const std::string list = fmt::format("{}", fmt::join(values, ", "));
-  return values.size() <= kMostArguments ? list : fmt::format("ROW({})", list);
+struct NamedColumn {
+  std::string name;
+  Oid type = InvalidOid;
+};
+
+NamedColumn ColumnOf(Form_pg_attribute attribute) {
+  return {pg::FromName(attribute->attname), attribute->atttypid};
+}
+
+// The columns that are named, or all in the order of their names, as migrate_checksum has them.
+std::vector<NamedColumn> ColumnsOf(Oid relation,
+                                   const std::optional<std::vector<std::string>>& names) {
+  const pg::OpenRelation open(relation, AccessShareLock);
+  std::vector<NamedColumn> columns;
+  if (names) {
+    for (const std::string& name : *names) {
+      const Form_pg_attribute attribute = compare::Attribute(open.get(), name);
+      if (attribute == nullptr)
+        pg::Raise(ERRCODE_UNDEFINED_COLUMN,
+                  fmt::format("column \"{}\" of {} is gone", name, pg::QualifiedName(relation)));
+      columns.push_back(ColumnOf(attribute));
+    }
+    return columns;
+  }
+  for (int i = 0; i < open.descriptor()->natts; ++i)
+    if (const Form_pg_attribute attribute = TupleDescAttr(open.descriptor(), i);
+        !attribute->attisdropped)
+      columns.push_back(ColumnOf(attribute));
+  std::sort(columns.begin(), columns.end(),
+            [](const NamedColumn& a, const NamedColumn& b) { return a.name < b.name; });
+  return columns;
+}
+
+// Columns that are compared as they are. Types are looked at when the check is added and again when
+// it runs: values of other types may be equal as bytes.
+std::vector<compare::Column> NamedColumns(const Spec& spec) {
+  const std::optional<std::vector<std::string>> names = spec.List("columns");
+  const std::optional<std::vector<std::string>> target_names = spec.List("target_columns");
+  const std::vector<NamedColumn> sources = ColumnsOf(spec.source(), names);
+  const std::vector<NamedColumn> targets =
+      ColumnsOf(spec.target(), target_names ? target_names : names);
+  const std::string source = pg::QualifiedName(spec.source());
+  const std::string target = pg::QualifiedName(spec.target());
+  if (sources.size() != targets.size() || sources.empty())
+    pg::Raise(ERRCODE_DATATYPE_MISMATCH,
+              fmt::format("{} and {} do not have the same columns to compare", source, target),
+              fmt::format("{} has {}, {} has {}.", source,
+                          Counted(static_cast<int64_t>(sources.size()), "column"), target,
+                          Counted(static_cast<int64_t>(targets.size()), "column")),
+              "Name \"columns\" in the spec, and \"target_columns\" where they are called "
+              "otherwise, or link the tables with migrate_link first.");
+  std::vector<compare::Column> columns;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const NamedColumn& from = sources[i];
+    const NamedColumn& to = targets[i];
+    if (!pg::Call(OfOneShape, from.type, to.type))
+      pg::Raise(ERRCODE_DATATYPE_MISMATCH,
+                "columns of different types cannot be compared by checksum",
+                fmt::format("Column \"{}\" of {} has type {}, column \"{}\" of {} has type {}.",
+                            from.name, source, pg::TypeName(from.type, -1), to.name, target,
+                            pg::TypeName(to.type, -1)),
+                "Link the tables with migrate_link and leave \"columns\" out, so that values are "
+                "converted as a copy converts them, or compare a view that casts the column.");
+    compare::Column column;
+    column.name = to.name;
+    column.source = "source." + pg::QuoteIdentifier(from.name);
+    column.target = "target." + pg::QuoteIdentifier(to.name);
+    column.type = to.type;
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+// Whether a value that a row has is what an error is about.
+bool IsOfData(const pg::Error& error) {
+  const int category = ERRCODE_TO_CATEGORY(error.sqlstate());
+  return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
+}
+
+// A source row that the mapping cannot make into a target row, as its value does not fit any more
+// or an expression fails, has no equal in the target, whatever is there: that is a difference. It
+// is not where the rows cannot even be selected: counting them then raises that error.
+Finding Unmappable(Reader& reader, const Spec& spec, const compare::Sides& sides,
+                   const pg::Error& failure) {
+  (void)reader.Query("SELECT count(*) " + sides.source_rows);
+  return {Status::kFail,
+          fmt::format("different: a row of {} cannot become one of {}: {} (SQLSTATE {})",
+                      pg::QualifiedName(spec.source()), pg::QualifiedName(spec.target()),
+                      failure.info().message, pg::SqlStateText(failure.sqlstate()))};
 }
 
 Finding FromVerdict(const Spec& spec, const pg::Rows& rows) {
@@ -79,70 +133,50 @@ Finding FromVerdict(const Spec& spec, const pg::Rows& rows) {
                   pg::QualifiedName(spec.target()))};
 }
 
-Finding CompareLinked(const Spec& spec, const catalog::LinkRow& link) {
-  if (!link.owner)
-    return {Status::kInconclusive,
-            "the link fills only some columns of rows that another link owns: name the columns"};
-  const std::optional<std::string> source_condition = SourceCondition(spec);
-  const std::optional<std::string> target_condition = TargetCondition(spec);
-  std::vector<std::string> sources;
-  std::vector<std::string> targets;
-  const pg::OpenRelation target(spec.target(), AccessShareLock);
-  Reader reader;
-  for (const catalog::MappedColumn& mapped : link.mapping) {
-    const ColumnPair pair = PairOf(target, mapped);
-    sources.push_back(pair.source);
-    targets.push_back(pair.target);
-  }
-  const std::string sketch = OwnFunction(reader, "migrate_sketch");
-  const std::string statement = fmt::format(
-      "SELECT d.verdict, d.rows_a, d.rows_b FROM {diff}("
-      "(SELECT {sketch}($1, 0, {source_values}) FROM {source} AS source{source_where}), "
-      "(SELECT {sketch}($1, 0, {target_values}) FROM {target} AS source{target_where})) AS d",
-      fmt::arg("diff", OwnFunction(reader, "migrate_sketch_diff")), fmt::arg("sketch", sketch),
-      fmt::arg("source_values", Arguments(sources)), fmt::arg("target_values", Arguments(targets)),
-      fmt::arg("source", FromClause(spec.source())), fmt::arg("target", FromClause(spec.target())),
-      fmt::arg("source_where", Where(source_condition)),
-      fmt::arg("target_where", Where(target_condition)));
-  const auto seed = static_cast<int64_t>(pg_prng_uint64(&pg_global_prng_state) >> 1);
-  return FromVerdict(spec, reader.Query(statement, {pg::Argument::Int8(seed)}));
+pg::Argument Sketch(const pg::Rows& rows) {
+  bool null = false;
+  const Datum value = rows.Value(0, 1, &null);
+  return pg::Argument::Of(BYTEAOID, value, null);
 }
 
-struct Sum {
-  int64_t rows = 0;
-  std::string checksum;
-};
+Finding CompareRows(const Spec& spec) {
+  const Filters filters = FiltersOf(spec);
+  Reader reader;
+  compare::Sides sides = SidesOf(spec, filters);
+  const bool mapped = sides.link && !spec.Has("columns");
+  if (!mapped) {
+    sides.columns = NamedColumns(spec);
+    sides.key_columns = 0;
+  }
+  const uint64_t seed = compare::RandomSeed();
+  pg::Rows source;
+  const std::optional<pg::Error> failure = pg::TryInSubtransaction([&] {
+    source = reader.Query(compare::SketchStatement(sides, compare::Side::kSource, seed, {}));
+  });
+  if (failure && mapped && IsOfData(*failure)) return Unmappable(reader, spec, sides, *failure);
+  if (failure) throw *failure;
+  const pg::Rows target =
+      reader.Query(compare::SketchStatement(sides, compare::Side::kTarget, seed, {}));
+  return FromVerdict(
+      spec, reader.Query(fmt::format("SELECT d.verdict, d.rows_a, d.rows_b FROM {}($1, $2) AS d",
+                                     OwnFunction(reader, "migrate_sketch_diff")),
+                         {Sketch(source), Sketch(target)}));
+}
 
-Sum SumOf(Reader& reader, Oid relation, const std::optional<std::vector<std::string>>& columns,
-          const std::optional<std::string>& condition) {
+Finding CompareSum(const Spec& spec) {
+  const std::optional<std::string> filter = FiltersOf(spec).source;
+  Reader reader;
   const pg::Rows rows =
       reader.Query(fmt::format("SELECT c.rows, c.checksum FROM {}($1, $2, $3) AS c",
                                OwnFunction(reader, "migrate_checksum")),
-                   {pg::Argument::RegClass(relation), pg::Argument::TextArray(columns),
-                    pg::Argument::Text(condition)});
-  return {rows.Int8(0, 1).value(), rows.Text(0, 2).value()};
-}
-
-Finding CompareSums(const Spec& spec) {
-  const std::optional<std::string> source_condition = SourceCondition(spec);
-  const std::optional<std::string> target_condition = TargetCondition(spec);
-  const std::optional<std::vector<std::string>> columns = spec.List("columns");
-  const std::optional<std::vector<std::string>> named = spec.List("target_columns");
-  Reader reader;
-  const Sum source = SumOf(reader, spec.source(), columns, source_condition);
-  if (!spec.has_target()) {
-    const std::string expected = spec.Text("checksum").value();
-    return {
-        source.checksum == expected ? Status::kPass : Status::kFail,
-        fmt::format("{} has the checksum {} over {}, expected {}", pg::QualifiedName(spec.source()),
-                    source.checksum, Counted(source.rows, "row"), expected)};
-  }
-  const Sum target = SumOf(reader, spec.target(), named ? named : columns, target_condition);
+                   {pg::Argument::RegClass(spec.source()),
+                    pg::Argument::TextArray(spec.List("columns")), pg::Argument::Text(filter)});
+  const std::string checksum = rows.Text(0, 2).value();
+  const std::string expected = spec.Text("checksum").value();
   return {
-      source.checksum == target.checksum ? Status::kPass : Status::kFail,
-      fmt::format("{} has the checksum {} over {}, {} has {} over {}",
-                  pg::QualifiedName(spec.source()), source.checksum, Counted(source.rows, "row"),
-                  pg::QualifiedName(spec.target()), target.checksum, Counted(target.rows, "row"))};
+      checksum == expected ? Status::kPass : Status::kFail,
+      fmt::format("{} has the checksum {} over {}, expected {}", pg::QualifiedName(spec.source()),
+                  checksum, Counted(rows.Int8(0, 1).value(), "row"), expected)};
 }
 
 }  // namespace
@@ -169,16 +203,12 @@ void ExamineChecksum(const Spec& spec) {
         "Name the target's columns in the order of the source's.");
   if (spec.has_target() && columns)
     RequireColumns(spec.target(), named ? *named : *columns, named ? "target_columns" : "columns");
-  (void)SourceCondition(spec);
-  (void)TargetCondition(spec);
+  (void)FiltersOf(spec);
+  if (spec.has_target() && !(IsLinked(spec) && !columns)) (void)NamedColumns(spec);
 }
 
 Finding Checksum(const Spec& spec) {
-  if (spec.has_target() && !spec.Has("columns"))
-    if (const std::optional<catalog::LinkRow> link =
-            catalog::FindLink(spec.source(), spec.target()))
-      return CompareLinked(spec, *link);
-  return CompareSums(spec);
+  return spec.has_target() ? CompareRows(spec) : CompareSum(spec);
 }
 
 }  // namespace pg_cutover::validate

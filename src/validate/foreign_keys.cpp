@@ -70,19 +70,37 @@ std::vector<ForeignKey> ForeignKeysOf(Reader& reader, Oid relation, bool incomin
   return keys;
 }
 
-// FROM and WHERE of the rows that violate it.
-std::string Orphans(const ForeignKey& key, const std::optional<std::string>& condition) {
+// FROM and WHERE of the rows that violate it: those without a referenced row and, under MATCH FULL,
+// those that are NULL in part. One condition with OR would keep PostgreSQL from a join: it would
+// look through the referenced table again for each row.
+std::vector<std::string> Violations(const ForeignKey& key,
+                                    const std::optional<std::string>& condition) {
   std::vector<std::string> columns;
-  for (const std::string& column : key.columns)
+  std::vector<std::string> known;
+  for (const std::string& column : key.columns) {
     columns.push_back("source." + pg::QuoteIdentifier(column));
-  const std::string nulls = fmt::format("num_nulls({})", fmt::join(columns, ", "));
-  std::string violated =
-      fmt::format("{} = 0 AND NOT EXISTS (SELECT FROM {} AS referenced WHERE {})", nulls,
-                  FromClause(key.referenced), key.match);
+    // Unlike num_nulls PostgreSQL knows how many rows this leaves; unlike IS NOT NULL it is true of
+    // a composite value with a NULL inside.
+    known.push_back(columns.back() + " IS DISTINCT FROM NULL");
+  }
+  std::vector<std::string> violations = {
+      fmt::format("{} AND NOT EXISTS (SELECT FROM {} AS referenced WHERE {})",
+                  fmt::join(known, " AND "), FromClause(key.referenced), key.match)};
   if (key.full && columns.size() > 1)
-    violated = fmt::format("({}) OR {} BETWEEN 1 AND {}", violated, nulls, columns.size() - 1);
-  return fmt::format("FROM {} AS source WHERE ({}){}", FromClause(key.table), violated,
-                     condition ? fmt::format(" AND ({})", *condition) : std::string());
+    violations.push_back(fmt::format("num_nulls({}) BETWEEN 1 AND {}", fmt::join(columns, ", "),
+                                     columns.size() - 1));
+  for (std::string& violated : violations)
+    violated = fmt::format("FROM {} AS source WHERE {}{}", FromClause(key.table), violated,
+                           condition ? fmt::format(" AND ({})", *condition) : std::string());
+  return violations;
+}
+
+// `value` of each of them, in any order.
+std::string Selected(const std::vector<std::string>& violations, const std::string& value) {
+  std::vector<std::string> parts;
+  for (const std::string& rows : violations)
+    parts.push_back(fmt::format("SELECT {} AS value {}", value, rows));
+  return fmt::format("{}", fmt::join(parts, " UNION ALL "));
 }
 
 }  // namespace
@@ -92,11 +110,11 @@ void ExamineForeignKeys(const Spec& spec) {
   if (spec.Has("filter") && spec.Flag("incoming", false))
     spec.Refuse("filter", "is over the rows of one table, \"incoming\" looks at those of others",
                 "Add two checks.");
-  (void)SourceCondition(spec);
+  (void)FiltersOf(spec);
 }
 
 Finding ForeignKeys(const Spec& spec) {
-  const std::optional<std::string> condition = SourceCondition(spec);
+  const std::optional<std::string> condition = FiltersOf(spec).source;
   const int64_t samples = spec.Whole("samples", kDefaultSamples, 0, kMostSamples);
   Reader reader;
   const std::vector<ForeignKey> keys =
@@ -104,13 +122,18 @@ Finding ForeignKeys(const Spec& spec) {
   std::vector<std::string> problems;
   std::vector<std::string> unproven;
   for (const ForeignKey& key : keys) {
-    const std::string orphans = Orphans(key, condition);
-    const int64_t count = reader.Query("SELECT count(*) " + orphans).Int8(0, 1).value();
+    const std::vector<std::string> violations = Violations(key, condition);
+    const int64_t count = reader
+                              .Query(fmt::format("SELECT count(*) FROM ({}) AS violations",
+                                                 Selected(violations, "1")))
+                              .Int8(0, 1)
+                              .value();
     const std::string name = fmt::format("{}{}", key.name, key.validated ? "" : " (NOT VALID)");
     if (!key.validated) unproven.push_back(key.name);
     if (count == 0) continue;
-    const std::string sample = Joined(reader.Query(
-        fmt::format("SELECT {} {} LIMIT {}", KeyImage(key.columns, "source."), orphans, samples)));
+    const std::string sample = Joined(
+        reader.Query(fmt::format("SELECT value FROM ({}) AS violations LIMIT {}",
+                                 Selected(violations, KeyImage(key.columns, "source.")), samples)));
     problems.push_back(fmt::format("{}: {} of {} without a row in {}{}{}", name,
                                    Counted(count, "row"), pg::QualifiedName(key.table),
                                    pg::QualifiedName(key.referenced), sample.empty() ? "" : ": ",

@@ -20,12 +20,16 @@ std::string FromClause(Oid relation) {
   return (only ? "ONLY " : "") + pg::QualifiedName(relation);
 }
 
-std::string Condition(Oid relation, const std::string& filter, const char* key) {
+std::string Condition(Oid relation, const std::string& filter, const char* key, const char* alias) {
   const link::Origin origin{key, filter};
   const pg::OpenRelation source(relation, AccessShareLock);
   Node* const raw = link::ParseExpression(origin);
   Node* const value = link::AnalyseExpression(origin, raw, source.get());
-  return link::CanonicalText(link::CoerceToCondition(origin, value), source.get());
+  Node* const condition = link::CoerceToCondition(origin, value);
+  const link::CanonicalSettings canonical;
+  return pg::Section([=]() -> const char* {
+    return deparse_expression(condition, deparse_context_for(alias, relation), true, false);
+  });
 }
 
 void RequireColumns(Oid relation, const std::vector<std::string>& columns, const char* key) {

@@ -35,8 +35,9 @@ class Reader {
 std::string FromClause(Oid relation);
 
 // A user's filter over the rows of a relation, checked and with all names qualified; columns are
-// written source.column. The search_path in force is the user's.
-std::string Condition(Oid relation, const std::string& filter, const char* key);
+// written alias.column, whatever the user wrote. The search_path in force is the user's.
+std::string Condition(Oid relation, const std::string& filter, const char* key,
+                      const char* alias = "source");
 
 // Raises undefined_column, naming the key of the spec.
 void RequireColumns(Oid relation, const std::vector<std::string>& columns, const char* key);

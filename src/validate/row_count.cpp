@@ -6,7 +6,6 @@
 
 #include "validate/check.hpp"
 
-#include "catalog/link_rows.hpp"
 #include "pg/error.hpp"
 #include "pg/text.hpp"
 #include "validate/reader.hpp"
@@ -18,12 +17,25 @@ namespace {
 
 constexpr int64_t kMostRows = int64_t{1} << 53;  // what a JSON number holds exactly
 
-int64_t CountOf(Reader& reader, Oid relation, const std::optional<std::string>& condition) {
-  return reader
-      .Query(fmt::format("SELECT count(*) FROM {} AS source{}", FromClause(relation),
-                         Where(condition)))
-      .Int8(0, 1)
-      .value();
+int64_t CountOf(Reader& reader, const std::string& rows) {
+  return reader.Query("SELECT count(*) " + rows).Int8(0, 1).value();
+}
+
+const char* Filtered(const std::optional<std::string>& filter) {
+  return filter ? " that the filter lets through" : "";
+}
+
+Finding CountBoth(const Spec& spec, const Filters& filters) {
+  Reader reader;
+  const compare::Sides sides = SidesOf(spec, filters);
+  const int64_t source = CountOf(reader, sides.source_rows);
+  const int64_t target = CountOf(reader, sides.target_rows);
+  return {source == target ? Status::kPass : Status::kFail,
+          fmt::format("{} has {}{}, {} has {}{}{}", pg::QualifiedName(spec.source()),
+                      Counted(source, "row"), Filtered(filters.source),
+                      pg::QualifiedName(spec.target()), Counted(target, "row"),
+                      Filtered(filters.target),
+                      sides.link ? "; rows that their link leaves out are not counted" : "")};
 }
 
 }  // namespace
@@ -36,28 +48,20 @@ void ExamineRowCount(const Spec& spec) {
     pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE, "there is nothing to count the rows against", {},
               "Add \"rows\", or name source and target.");
   (void)spec.Whole("rows", 0, 0, kMostRows);
-  (void)SourceCondition(spec);
-  (void)TargetCondition(spec);
+  (void)FiltersOf(spec);
 }
 
 Finding RowCount(const Spec& spec) {
-  const std::optional<std::string> source_condition = SourceCondition(spec);
-  const std::optional<std::string> target_condition = TargetCondition(spec);
+  const Filters filters = FiltersOf(spec);
+  if (spec.has_target()) return CountBoth(spec, filters);
   Reader reader;
-  const int64_t source = CountOf(reader, spec.source(), source_condition);
-  if (!spec.has_target()) {
-    const int64_t expected = spec.Whole("rows", 0, 0, kMostRows);
-    return {source == expected ? Status::kPass : Status::kFail,
-            fmt::format("{} has {}, expected {}", pg::QualifiedName(spec.source()),
-                        Counted(source, "row"), expected)};
-  }
-  const int64_t target = CountOf(reader, spec.target(), target_condition);
-  return {
-      source == target ? Status::kPass : Status::kFail,
-      fmt::format("{} has {}{}, {} has {}{}", pg::QualifiedName(spec.source()),
-                  Counted(source, "row"), source_condition ? " that the filter lets through" : "",
-                  pg::QualifiedName(spec.target()), Counted(target, "row"),
-                  target_condition ? " that the filter lets through" : "")};
+  const int64_t rows = CountOf(
+      reader,
+      fmt::format("FROM {} AS source{}", pg::QualifiedName(spec.source()), Where(filters.source)));
+  const int64_t expected = spec.Whole("rows", 0, 0, kMostRows);
+  return {rows == expected ? Status::kPass : Status::kFail,
+          fmt::format("{} has {}, expected {}", pg::QualifiedName(spec.source()),
+                      Counted(rows, "row"), expected)};
 }
 
 }  // namespace pg_cutover::validate
