@@ -82,6 +82,8 @@ SELECT migrate_add_check('m', 'statement', 'query', '{"query": "SELECT bool_and(
 SELECT migrate_add_check('m', 'false', 'query', '{"query": "1 > 2"}');
 SELECT migrate_add_check('m', 'null', 'query', '{"query": "SELECT max(price) = 1 FROM orders WHERE price < 0"}');
 SELECT migrate_add_check('m', 'no row', 'query', '{"query": "SELECT true FROM orders WHERE price < 0"}');
+-- Two rows say that there are too many: the third is not asked for, and neither is memory for all of them.
+SELECT migrate_add_check('m', 'many rows', 'query', '{"query": "SELECT 1 / (3 - n) >= 0 FROM (VALUES (1), (2), (3)) AS v(n)"}');
 SELECT migrate_add_check('m', 'error', 'query', '{"query": "(SELECT 1 / (count(*) - 100) FROM orders) = 1"}');
 SELECT migrate_add_check('m', 'last', 'query', '{"query": "true"}');
 SELECT migrate_add_check('m', 'last', 'query', '{"query": "true"}');
@@ -336,10 +338,23 @@ ALTER TABLE alices ADD CONSTRAINT says_who CHECK (shows_who()) NOT VALID;
 -- A superuser runs her check: as her. And one of his own on her table: as her, too.
 SELECT migrate_add_check('alice', 'hers', 'constraints', '{"relation": "alices"}');
 SELECT * FROM migrate_validate('alice');
+-- A migration is its maker's: nobody else adds to it, runs it or schedules it, and hers are not kept from running.
 SET ROLE va_bob;
+SELECT migrate_add_check('alice', 'bobs', 'query', '{"query": "false"}');
 SELECT * FROM migrate_validate('alice');
+SELECT migrate_schedule('alice', '* * * * *');
 SELECT migrate_drop_check('alice', 'who');
 SELECT count(*) FROM migrate.validation;
+RESET ROLE;
+-- A member of her role is as good as she is, and she drops what he has added.
+GRANT va_alice TO va_bob;
+SET ROLE va_bob;
+SELECT migrate_add_check('alice', 'bobs', 'query', '{"query": "false"}');
+SET ROLE va_alice;
+SELECT * FROM migrate_validate('alice') WHERE check_name = 'bobs';
+SELECT migrate_drop_check('alice', 'bobs');
+RESET ROLE;
+REVOKE va_alice FROM va_bob;
 SET ROLE va_carol;
 SELECT * FROM migrate_validate('alice');
 RESET ROLE;
@@ -368,6 +383,12 @@ RESET ROLE;
 DROP OWNED BY va_dave;
 DROP ROLE va_dave;
 SELECT * FROM migrate_validate('dave');
+-- The detail has an OID.
+\set VERBOSITY terse
+SET ROLE va_bob;
+SELECT * FROM migrate_validate('dave');
+RESET ROLE;
+\set VERBOSITY default
 SELECT migrate_drop_check('dave', 'true');
 -- History is only added to by the extension itself.
 SET ROLE va_alice;

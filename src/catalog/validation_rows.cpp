@@ -4,6 +4,7 @@
 #include "catalog/validation_rows.hpp"
 
 #include "catalog/scope.hpp"
+#include "catalog/subscription.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::catalog {
@@ -43,19 +44,28 @@ std::vector<CheckRow> Select(const char* condition, const std::vector<Argument>&
 
 }  // namespace
 
-bool MigrationExists(const std::string& migration) {
+std::optional<Oid> MigrationOwner(const std::string& migration) {
   Scope scope;
-  return !scope
-              .Execute("SELECT FROM migrate.migration WHERE name = $1", {Argument::Text(migration)})
-              .empty();
+  const pg::Rows rows = scope.Execute(
+      "SELECT created_by::oid FROM migrate.migration WHERE name = $1", {Argument::Text(migration)});
+  if (rows.empty()) return std::nullopt;
+  return rows.ObjectId(0, 1);
+}
+
+Oid MakeMigration(const std::string& migration, Oid role) {
+  {
+    Scope scope;
+    scope.Execute(
+        "INSERT INTO migrate.migration (name, created_by) VALUES ($1, $2::pg_catalog.regrole) "
+        "ON CONFLICT (name) DO NOTHING",
+        {Argument::Text(migration), Argument::ObjectId(role)});
+  }
+  return MigrationOwner(migration).value();
 }
 
 void InsertCheck(const CheckRow& row) {
+  RequireOwnTables();
   Scope scope;
-  scope.Execute(
-      "INSERT INTO migrate.migration (name, created_by) VALUES ($1, $2::pg_catalog.regrole) "
-      "ON CONFLICT (name) DO NOTHING",
-      {Argument::Text(row.migration), Argument::ObjectId(row.created_by)});
   scope.Execute(
       "INSERT INTO migrate.validation_check (migration, name, kind, spec, source, target, "
       "search_path, created_by) "
@@ -91,6 +101,7 @@ int64_t NextValidationRun() {
 }
 
 void InsertResult(const CheckRow& check, const ResultRow& result) {
+  RequireOwnTables();
   const std::string run_by = pg::RoleName(GetUserId());
   const std::string created_by = pg::RoleName(check.created_by);
   Scope scope;

@@ -1,4 +1,7 @@
 // migrate_preflight: puts together what the checks find and what a swap would do. Changes nothing.
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "entry/arguments.hpp"
@@ -25,11 +28,14 @@ validate::Obstacle ObstacleFrom(const pg::Error& error) {
 // Errors of the server can come out of it as well as ours: only a subtransaction makes them
 // answers.
 template <class Body>
-std::optional<validate::Obstacle> Attempt(Body&& body) {
-  const std::optional<pg::Error> failure = pg::TryInSubtransaction(body);
-  if (!failure) return std::nullopt;
-  if (failure->sqlstate() == ERRCODE_QUERY_CANCELED) throw *failure;
-  return ObstacleFrom(*failure);
+std::optional<pg::Error> Attempt(Body&& body) {
+  std::optional<pg::Error> failure = pg::TryInSubtransaction(body);
+  if (failure && failure->sqlstate() == ERRCODE_QUERY_CANCELED) throw std::move(*failure);
+  return failure;
+}
+
+Finding Unknown(const char* check, const pg::Error& error) {
+  return {check, {validate::Status::kUnknown, error.info().message, error.info().hint}};
 }
 
 std::optional<std::string> WhyNoSwap(const std::optional<catalog::LinkRow>& link, Oid source) {
@@ -42,19 +48,33 @@ std::optional<std::string> WhyNoSwap(const std::optional<catalog::LinkRow>& link
   return link::CheckSource(relation.get());
 }
 
+// Throws on an error that is only of the moment: it is no reason why tables could not be swapped.
 validate::SwapOutlook OutlookFor(const std::optional<catalog::LinkRow>& link, Oid source) {
   validate::SwapOutlook outlook;
   outlook.target_known = link.has_value();
   Outlook found;
-  outlook.impossible = Attempt([&] {
-    outlook.pointless = WhyNoSwap(link, source);
-    if (!outlook.pointless) found = link ? LookAhead(*link) : LookAheadWithoutTarget(source);
-  });
+  if (const std::optional<pg::Error> failure = validate::TryForRefusal([&] {
+        outlook.pointless = WhyNoSwap(link, source);
+        if (!outlook.pointless) found = link ? LookAhead(*link) : LookAheadWithoutTarget(source);
+      }))
+    outlook.impossible = ObstacleFrom(*failure);
   outlook.carried = std::move(found.carried);
   for (swap::Refusal& refusal : found.refusals)
     outlook.refused.push_back(
         {std::move(refusal.object), std::move(refusal.reason), std::move(refusal.hint)});
   return outlook;
+}
+
+// The link, stored or drafted, goes to `link`; none where there could be none.
+Finding FindLink(Oid source, Oid target, std::optional<catalog::LinkRow>* link) {
+  std::optional<Finding> finding;
+  const std::optional<pg::Error> failure = Attempt([&] {
+    const std::optional<pg::Error> refusal =
+        validate::TryForRefusal([&] { *link = LinkOrDraft(source, target); });
+    finding =
+        validate::PreflightLink(*link, refusal ? ObstacleFrom(*refusal) : validate::Obstacle{});
+  });
+  return failure ? Unknown("link", *failure) : *finding;
 }
 
 std::vector<Finding> Preflight(Oid source, Oid target) {
@@ -69,18 +89,14 @@ std::vector<Finding> Preflight(Oid source, Oid target) {
   std::vector<Finding> findings = validate::Preflight(subject);
   std::optional<catalog::LinkRow> link;
   if (OidIsValid(target)) {
-    const std::optional<validate::Obstacle> obstacle =
-        Attempt([&] { link = LinkOrDraft(source, target); });
-    std::optional<Finding> finding;
-    const std::optional<validate::Obstacle> failure = Attempt(
-        [&] { finding = validate::PreflightLink(link, obstacle.value_or(validate::Obstacle{})); });
-    findings.push_back(
-        failure ? Finding{"link", {validate::Status::kUnknown, failure->object, failure->hint}}
-                : *finding);
+    findings.push_back(FindLink(source, target, &link));
     if (!link) return findings;
   }
-  for (Finding& finding : validate::PreflightSwap(OutlookFor(link, source)))
-    findings.push_back(std::move(finding));
+  std::vector<Finding> swap;
+  if (const std::optional<pg::Error> failure =
+          Attempt([&] { swap = validate::PreflightSwap(OutlookFor(link, source)); }))
+    swap = {Unknown("dependents", *failure)};
+  std::move(swap.begin(), swap.end(), std::back_inserter(findings));
   return findings;
 }
 

@@ -111,14 +111,15 @@ Spi::~Spi() {
 }
 
 Rows Spi::Execute(std::string_view sql, const std::vector<Argument>& arguments) {
-  return Run(sql, arguments, false);
+  return Run(sql, arguments, false, 0);
 }
 
-Rows Spi::Query(std::string_view sql, const std::vector<Argument>& arguments) {
-  return Run(sql, arguments, true);
+Rows Spi::Query(std::string_view sql, const std::vector<Argument>& arguments, int64_t most) {
+  return Run(sql, arguments, true, most);
 }
 
-Rows Spi::Run(std::string_view sql, const std::vector<Argument>& arguments, bool read_only) {
+Rows Spi::Run(std::string_view sql, const std::vector<Argument>& arguments, bool read_only,
+              int64_t most) {
   const std::string text(sql);
   const char* const statement = text.c_str();
   const Argument* const values = arguments.data();
@@ -132,7 +133,7 @@ Rows Spi::Run(std::string_view sql, const std::vector<Argument>& arguments, bool
       datums[i] = values[i].value;
       nulls[i] = values[i].null ? 'n' : ' ';
     }
-    return SPI_execute_with_args(statement, count, types, datums, nulls, read_only, 0);
+    return SPI_execute_with_args(statement, count, types, datums, nulls, read_only, most);
   });
   if (code < 0)
     Raise(ERRCODE_INTERNAL_ERROR, std::string("SQL could not be run: ") + SPI_result_code_string(code),

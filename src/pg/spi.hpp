@@ -72,11 +72,13 @@ class Spi {
 
   // Runs one statement. Needs an active snapshot for anything but utility commands.
   Rows Execute(std::string_view sql, const std::vector<Argument>& arguments = {});
-  // Runs a statement that must not write: PostgreSQL raises an error if it tries.
-  Rows Query(std::string_view sql, const std::vector<Argument>& arguments = {});
+  // Runs a statement that must not write: PostgreSQL raises an error if it tries. Stops after
+  // `most` rows; 0: gives all.
+  Rows Query(std::string_view sql, const std::vector<Argument>& arguments = {}, int64_t most = 0);
 
  private:
-  Rows Run(std::string_view sql, const std::vector<Argument>& arguments, bool read_only);
+  Rows Run(std::string_view sql, const std::vector<Argument>& arguments, bool read_only,
+           int64_t most);
 
   UnwindProbe probe_;
 };

@@ -34,7 +34,27 @@ void RequireName(const std::string& value, const char* parameter) {
   pg::Raise(ERRCODE_INVALID_PARAMETER_VALUE, fmt::format("{} must not be empty", parameter));
 }
 
+bool MayBecome(Oid role) {
+  return pg::Call(is_member_of_role, GetUserId(), role);
+}
+
 }  // namespace
+
+void RequireMigrationMember(const std::string& migration, Oid owner) {
+  if (MayBecome(owner)) return;
+  const std::string role = pg::RoleName(owner);
+  if (pg::Call(GetUserNameFromId, owner, true) == nullptr)
+    pg::Raise(
+        ERRCODE_INSUFFICIENT_PRIVILEGE,
+        fmt::format("migration \"{}\" belongs to a role that does not exist any more", migration),
+        fmt::format("Its OID was {}.", role),
+        "Call as a superuser, or give the checks another migration.");
+  pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
+            fmt::format("migration \"{}\" belongs to role \"{}\"", migration, role),
+            fmt::format("You act as \"{}\", who is not a member of it.", pg::RoleName(GetUserId())),
+            fmt::format("GRANT {} TO {}, or give your checks a migration of another name.",
+                        pg::QuoteIdentifier(role), pg::QuoteIdentifier(pg::RoleName(GetUserId()))));
+}
 
 void AddCheck(const std::string& migration, const std::string& name, const std::string& kind_name,
               const std::string& spec_text) {
@@ -56,6 +76,7 @@ void AddCheck(const std::string& migration, const std::string& name, const std::
     const CheckScope scope(role, row.search_path);
     kind.examine(spec);
   }
+  RequireMigrationMember(migration, catalog::MakeMigration(migration, row.created_by));
   if (catalog::FindCheck(migration, name))
     pg::Raise(ERRCODE_DUPLICATE_OBJECT,
               fmt::format("migration \"{}\" has a check named \"{}\" already", migration, name), {},
@@ -77,7 +98,8 @@ void DropCheck(const std::string& migration, const std::string& name) {
               fmt::format("migration \"{}\" has no check named \"{}\"", migration, name),
               names.empty() ? "It has no checks at all." : fmt::format("It has: {}.", names));
   }
-  RequireMember(found->created_by, *found);
+  const std::optional<Oid> owner = catalog::MigrationOwner(migration);
+  if (!owner || !MayBecome(*owner)) RequireMember(found->created_by, *found);
   catalog::DeleteCheck(migration, name);
   Record(*found, fmt::format("check \"{}\" of kind {} was dropped", name, found->kind),
          fmt::format("SELECT migrate_add_check({}, {}, {}, {})", pg::QuoteLiteral(migration),

@@ -106,6 +106,7 @@ struct PageCheck {
   int64_t checked = 0;
   std::optional<std::string> not_done;  // why no index, or no more of them, was looked into
   std::vector<std::string> problems;
+  std::vector<std::string> failures;  // what kept it from looking into an index
 };
 
 bool IsCorruption(int sqlstate) {
@@ -144,10 +145,16 @@ void CheckPages(Reader& reader, const Spec& spec, const pg::Argument& tables, Pa
       (void)spi.Query(statement,
                       {pg::Argument::RegClass(index), pg::Argument::Bool(heapallindexed)});
     });
-    if (failure && !IsCorruption(failure->sqlstate())) throw *failure;
+    if (failure && failure->sqlstate() == ERRCODE_QUERY_CANCELED) throw *failure;
+    if (failure && !IsCorruption(failure->sqlstate())) {
+      // A lock that somebody holds, for instance. It must not hide what is known to be wrong.
+      outcome->failures.push_back(fmt::format("{} not looked into: {} (SQLSTATE {})",
+                                              pg::QualifiedName(index), failure->info().message,
+                                              pg::SqlStateText(failure->sqlstate())));
+      continue;
+    }
     ++outcome->checked;
-    if (!failure) continue;
-    outcome->problems.push_back(failure->info().message);
+    if (failure) outcome->problems.push_back(failure->info().message);
   }
 }
 
@@ -169,13 +176,15 @@ Finding Indexes(const Spec& spec) {
   }
   if (spec.has_target()) CompareDefinitions(reader, spec, &problems);
   problems.insert(problems.end(), pages.problems.begin(), pages.problems.end());
-  const std::string looked_into =
+  std::string looked_into =
       pages.not_done ? fmt::format("pages not looked into: {}", *pages.not_done)
                      : fmt::format("{} looked into by amcheck",
                                    Counted(pages.checked, "btree index", "btree indexes"));
+  for (const std::string& failure : pages.failures)
+    looked_into += "; " + failure;
   if (!problems.empty())
     return {Status::kFail, fmt::format("{}; {}", fmt::join(problems, "; "), looked_into)};
-  return {Status::kPass,
+  return {pages.failures.empty() ? Status::kPass : Status::kInconclusive,
           fmt::format("all indexes are valid and ready{}; {}",
                       spec.has_target() ? ", and the same on both tables" : "", looked_into)};
 }

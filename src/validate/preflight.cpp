@@ -81,6 +81,19 @@ Answer Refusal(const pg::Error& error) {
   return {Status::kRefused, std::move(details), error.info().hint};
 }
 
+bool IsOfTheMoment(const pg::Error& error) {
+  switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
+    case ERRCODE_TRANSACTION_ROLLBACK:
+    case ERRCODE_INSUFFICIENT_RESOURCES:
+    case ERRCODE_OPERATOR_INTERVENTION:
+    case ERRCODE_SYSTEM_ERROR:
+    case ERRCODE_INTERNAL_ERROR:
+      return true;
+    default:
+      return error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE;
+  }
+}
+
 std::vector<Finding> Preflight(const Subject& subject) {
   pg::GucScope settings;
   settings.Set("search_path", "pg_catalog, pg_temp");

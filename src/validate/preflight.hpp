@@ -2,8 +2,8 @@
 //
 // Each check is one function in a file of its area (preflight_<area>.cpp) and one row of the table
 // in preflight.cpp. A check reads catalogs, statistics and file systems, takes AccessShareLock at
-// most and waits for nobody. What it cannot find out is an answer too, with the reason: a check
-// that is silent would be taken for one that has passed.
+// most and waits for nobody but, in growth, two seconds. What it cannot find out is an answer too,
+// with the reason: a check that is silent would be taken for one that has passed.
 //
 // What a swap would carry over or refuse is known to another feature: the caller asks it and hands
 // the answer over (SwapOutlook).
@@ -16,6 +16,7 @@
 
 #include "catalog/link_rows.hpp"
 #include "pg/error.hpp"
+#include "pg/subtransaction.hpp"
 
 #include "pg/pg.hpp"
 
@@ -65,8 +66,20 @@ struct SwapOutlook {
 };
 
 const char* StatusName(Status status);
-// An error of ours that the migration would end with.
+// An error that the migration would end with.
 Answer Refusal(const pg::Error& error);
+// An error that says nothing of the tables, only of the moment: a lock that somebody holds, a
+// cancellation, memory, a server that is broken. It is no refusal.
+bool IsOfTheMoment(const pg::Error& error);
+
+// What the body raises against a migration; nullopt: nothing. In a subtransaction, because what the
+// body has open when it raises is closed by an abort only. Errors of the moment are thrown on.
+template <class Body>
+std::optional<pg::Error> TryForRefusal(Body&& body) {
+  std::optional<pg::Error> failure = pg::TryInSubtransaction(body);
+  if (failure && IsOfTheMoment(*failure)) throw std::move(*failure);
+  return failure;
+}
 
 // All checks but those of the swap, in the order in which people read them. Needs an active
 // snapshot; runs each check in a subtransaction.

@@ -41,19 +41,17 @@ std::string Joined(const std::vector<std::string>& texts) {
 
 Answer Source(const Subject& subject) {
   const pg::OpenRelation source(subject.source, AccessShareLock);
-  try {
-    const std::optional<std::string> refusal = link::CheckSource(source.get());
-    if (!refusal)
-      return {
-          Status::kOk, fmt::format("{} can be copied and kept in step", subject.source_name), {}};
-    return {Status::kWarning,
-            fmt::format("{} can be copied once but not kept in step nor swapped: {}",
-                        subject.source_name, *refusal),
-            fmt::format("SELECT migrate_backfill({}, '<target>', sync => false)",
-                        pg::QuoteLiteral(subject.source_name))};
-  } catch (const pg::Error& error) {
-    return Refusal(error);
-  }
+  std::optional<std::string> refusal;
+  if (const std::optional<pg::Error> failure =
+          TryForRefusal([&] { refusal = link::CheckSource(source.get()); }))
+    return Refusal(*failure);
+  if (!refusal)
+    return {Status::kOk, fmt::format("{} can be copied and kept in step", subject.source_name), {}};
+  return {Status::kWarning,
+          fmt::format("{} can be copied once but not kept in step nor swapped: {}",
+                      subject.source_name, *refusal),
+          fmt::format("SELECT migrate_backfill({}, '<target>', sync => false)",
+                      pg::QuoteLiteral(subject.source_name))};
 }
 
 Answer SourceKey(const Subject& subject) {

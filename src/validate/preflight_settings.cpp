@@ -125,15 +125,14 @@ Answer Autovacuum(const Subject& subject) {
 }
 
 Answer JobRole(const Subject& subject) {
-  try {
-    const job::Roles roles = job::ChooseRoles(subject.source, subject.target);
-    return {Status::kOk,
-            fmt::format("workers log in as \"{}\" and act as \"{}\"", pg::RoleName(roles.login),
-                        pg::RoleName(roles.effective)),
-            {}};
-  } catch (const pg::Error& error) {
-    return Refusal(error);
-  }
+  job::Roles roles = {};
+  if (const std::optional<pg::Error> failure =
+          TryForRefusal([&] { roles = job::ChooseRoles(subject.source, subject.target); }))
+    return Refusal(*failure);
+  return {Status::kOk,
+          fmt::format("workers log in as \"{}\" and act as \"{}\"", pg::RoleName(roles.login),
+                      pg::RoleName(roles.effective)),
+          {}};
 }
 
 }  // namespace pg_cutover::validate

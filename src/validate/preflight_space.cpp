@@ -35,6 +35,8 @@ constexpr double kMeasuredMsAtLeast = 1000;
 constexpr double kLongMs = 24.0 * 3600 * 1000;
 // Rates over less than this mean nothing.
 constexpr double kObservedSecondsAtLeast = 10;
+// How long writes are watched where nobody knows since when they were counted.
+constexpr double kSampledSeconds = 2;
 
 // Of the tables that store the rows.
 struct Size {
@@ -147,6 +149,58 @@ Need NeedOf(const Subject& subject) {
   return {size.bytes, size.index_bytes, size.largest_index, WalOf(size.bytes + size.index_bytes)};
 }
 
+// What was written to the tables that store the rows.
+struct Counts {
+  int64_t inserts = 0;
+  int64_t updates = 0;
+  int64_t deletes = 0;
+  std::optional<double> seconds;  // since when; nullopt: not known
+};
+
+// `seconds` since the statistics were reset.
+Counts CountsOf(Oid relation) {
+  pg::Spi spi;
+  const pg::Rows rows = spi.Query(
+      "SELECT coalesce(sum(pg_stat_get_tuples_inserted(c.oid)), 0)::bigint, "
+      "  coalesce(sum(pg_stat_get_tuples_updated(c.oid)), 0)::bigint, "
+      "  coalesce(sum(pg_stat_get_tuples_deleted(c.oid)), 0)::bigint, "
+      "  (SELECT extract(epoch FROM clock_timestamp() - stats_reset)::float8 FROM pg_stat_database "
+      "    WHERE datname = current_database()) "
+      "  FROM pg_class c WHERE (c.oid = $1 AND c.relkind <> 'p') "
+      "    OR c.oid IN (SELECT relid FROM pg_partition_tree($1) WHERE isleaf)",
+      {Argument::RegClass(relation)});
+  return {rows.Int8(0, 1).value(), rows.Int8(0, 2).value(), rows.Int8(0, 3).value(),
+          rows.Float8(0, 4)};
+}
+
+// What is written while we look. Sessions report what they have written once a second at most, so
+// less time than that would see nothing of it. Somebody may reset the counters meanwhile.
+Counts Sample(Oid relation) {
+  pg::Spi spi;
+  const int64_t start = GetCurrentTimestamp();
+  const Counts before = CountsOf(relation);
+  (void)spi.Execute("SELECT pg_sleep($1)", {Argument::Float8(kSampledSeconds)});
+  (void)spi.Execute("SELECT pg_stat_clear_snapshot()");
+  const Counts after = CountsOf(relation);
+  const auto grown = [](int64_t from, int64_t to) { return to < from ? to : to - from; };
+  return {grown(before.inserts, after.inserts), grown(before.updates, after.updates),
+          grown(before.deletes, after.deletes),
+          static_cast<double>(GetCurrentTimestamp() - start) / USECS_PER_SEC};
+}
+
+Counts AnHour(const Counts& counts) {
+  const double hours = *counts.seconds / SECS_PER_HOUR;
+  const auto rate = [&](int64_t count) {
+    return static_cast<int64_t>(static_cast<double>(count) / hours);
+  };
+  return {rate(counts.inserts), rate(counts.updates), rate(counts.deletes), SECS_PER_HOUR};
+}
+
+std::string Written(const Counts& counts) {
+  return fmt::format("{} inserts, {} updates and {} deletes", HumanCount(counts.inserts),
+                     HumanCount(counts.updates), HumanCount(counts.deletes));
+}
+
 Answer Judge(int64_t need, int64_t free_bytes, std::string details, std::string hint) {
   Status status = Status::kOk;
   if (need > free_bytes)
@@ -208,37 +262,23 @@ Answer WalSpace(const Subject& subject) {
 }
 
 Answer Growth(const Subject& subject) {
-  pg::Spi spi;
-  const pg::Rows rows = spi.Query(
-      "SELECT coalesce(sum(pg_stat_get_tuples_inserted(c.oid)), 0)::bigint, "
-      "  coalesce(sum(pg_stat_get_tuples_updated(c.oid)), 0)::bigint, "
-      "  coalesce(sum(pg_stat_get_tuples_deleted(c.oid)), 0)::bigint, "
-      "  (SELECT extract(epoch FROM clock_timestamp() - stats_reset)::float8 FROM pg_stat_database "
-      "    WHERE datname = current_database()) "
-      "  FROM pg_class c WHERE (c.oid = $1 AND c.relkind <> 'p') "
-      "    OR c.oid IN (SELECT relid FROM pg_partition_tree($1) WHERE isleaf)",
-      {Argument::RegClass(subject.source)});
-  const std::string counted = fmt::format(
-      "{} inserts, {} updates and {} deletes counted", HumanCount(rows.Int8(0, 1).value()),
-      HumanCount(rows.Int8(0, 2).value()), HumanCount(rows.Int8(0, 3).value()));
-  const std::optional<double> seconds = rows.Float8(0, 4);
-  if (!seconds)
-    return {
-        Status::kUnknown,
-        counted + ", since when is not known: this database's statistics were never reset",
-        "Look twice at pg_stat_user_tables and compare, or SELECT pg_stat_reset() and come back."};
-  if (*seconds < kObservedSecondsAtLeast)
-    return {Status::kUnknown,
-            fmt::format("{} in {}, which is too short for a rate", counted,
-                        HumanDuration(*seconds * 1000)),
+  const Counts counts = CountsOf(subject.source);
+  const std::string counted = Written(counts) + " counted";
+  if (!counts.seconds) {
+    const Counts sample = Sample(subject.source);
+    return {Status::kOk,
+            fmt::format("{} an hour, as {} in {} now; a longer rate is not known: this database's "
+                        "statistics were never reset, and have {}",
+                        Written(AnHour(sample)), Written(sample),
+                        HumanDuration(*sample.seconds * 1000), counted),
+            {}};
+  }
+  const std::string time = HumanDuration(*counts.seconds * 1000);
+  if (*counts.seconds < kObservedSecondsAtLeast)
+    return {Status::kUnknown, fmt::format("{} in {}, which is too short for a rate", counted, time),
             "Ask again later."};
-  const auto an_hour = [&](int column) {
-    return HumanCount(
-        static_cast<int64_t>(static_cast<double>(rows.Int8(0, column).value()) * 3600 / *seconds));
-  };
   return {Status::kOk,
-          fmt::format("{} inserts, {} updates and {} deletes an hour ({} in {})", an_hour(1),
-                      an_hour(2), an_hour(3), counted, HumanDuration(*seconds * 1000)),
+          fmt::format("{} an hour ({} in {})", Written(AnHour(counts)), counted, time),
           {}};
 }
 

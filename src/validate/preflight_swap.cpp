@@ -65,14 +65,12 @@ Finding PreflightLink(const std::optional<catalog::LinkRow>& link, const Obstacl
     return {kLink,
             {Status::kWarning, which + "; the tables have changed places",
              "SELECT migrate_revert(...)"}};
-  try {
-    capture::RequireCapturable(*link, capture::Moment::kBeforeCopy);
-    return {kLink, {Status::kOk, which + "; the target can be kept in step", {}}};
-  } catch (const pg::Error& error) {
-    Answer answer = Refusal(error);
-    answer.details = fmt::format("{}; {}", which, answer.details);
-    return {kLink, std::move(answer)};
-  }
+  const std::optional<pg::Error> failure =
+      TryForRefusal([&] { capture::RequireCapturable(*link, capture::Moment::kBeforeCopy); });
+  if (!failure) return {kLink, {Status::kOk, which + "; the target can be kept in step", {}}};
+  Answer answer = Refusal(*failure);
+  answer.details = fmt::format("{}; {}", which, answer.details);
+  return {kLink, std::move(answer)};
 }
 
 }  // namespace pg_cutover::validate

@@ -3,6 +3,10 @@
 // Each check has a subtransaction: one that fails by itself (a table that is gone, a missing right,
 // a division by zero in somebody's CHECK) is INCONCLUSIVE with that error, and the others go on. A
 // cancellation or statement_timeout is none of that and ends the run, with nothing recorded.
+//
+// Everything that the checks read is locked first, and the snapshot taken then: see run_locks.hpp.
+// A transaction above READ COMMITTED keeps its own snapshot. Whether storage is newer than the
+// snapshot is looked at after each check, when whatever it read is locked for good.
 #include <map>
 
 #include <fmt/format.h>
@@ -12,9 +16,12 @@
 #include "catalog/event_rows.hpp"
 #include "catalog/validation_rows.hpp"
 #include "pg/debug_point.hpp"
+#include "pg/resource.hpp"
 #include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
+#include "validate/checks.hpp"
 #include "validate/roles.hpp"
+#include "validate/run_locks.hpp"
 
 namespace pg_cutover::validate {
 
@@ -42,25 +49,54 @@ void RequireRelation(Oid relation) {
             "Drop the check, and add one of the table that took its place.");
 }
 
-Finding Run(const catalog::CheckRow& check) {
-  Finding finding;
-  const std::optional<pg::Error> failure = pg::TryInSubtransaction([&] {
+// Does something with a check as the role whose rights it has. What fails is undone, its locks too.
+template <class Body>
+std::optional<pg::Error> Attempt(const catalog::CheckRow& check, Body&& body) {
+  std::optional<pg::Error> failure = pg::TryInSubtransaction([&] {
     RequireRelation(check.source);
     RequireRelation(check.target);
     const Kind& kind = FindKind(check.kind);
     const Oid role = RoleFor(check.created_by, check.source, check.target);
     RequireMember(role, check);
-    pg::DebugPoint("validation_check");
     const CheckScope scope(role, check.search_path);
     const Spec spec(kind.shape(), check.spec, check.source, check.target, check.created_by);
-    finding = kind.run(spec);
+    body(kind, spec);
   });
-  if (!failure) return finding;
-  if (failure->sqlstate() == ERRCODE_QUERY_CANCELED) throw *failure;
-  const pg::ErrorInfo& error = failure->info();
+  if (failure && failure->sqlstate() == ERRCODE_QUERY_CANCELED) throw std::move(*failure);
+  return failure;
+}
+
+Finding Inconclusive(const pg::ErrorInfo& error) {
   return {Status::kInconclusive,
           fmt::format("{} (SQLSTATE {}){}{}", error.message, pg::SqlStateText(error.sqlstate),
                       error.detail.empty() ? "" : ": ", error.detail)};
+}
+
+Finding Run(const catalog::CheckRow& check) {
+  pg::DebugPoint("validation_check");
+  Finding finding;
+  if (const std::optional<pg::Error> failure =
+          Attempt(check, [&](const Kind& kind, const Spec& spec) { finding = kind.run(spec); }))
+    return Inconclusive(failure->info());
+  if (const std::optional<std::string> newer = NewerStorage())
+    return {Status::kInconclusive, *newer};
+  return finding;
+}
+
+struct Locked {
+  catalog::CheckRow check;
+  // Why its relations could not be locked: it is not run then, as what it saw would prove nothing.
+  std::optional<pg::Error> failure;
+};
+
+std::vector<Locked> Lock(const std::string& migration) {
+  std::vector<Locked> locked;
+  for (catalog::CheckRow& check : catalog::ChecksOf(migration)) {
+    std::optional<pg::Error> failure =
+        Attempt(check, [&](const Kind&, const Spec& spec) { LockRelations(check, spec); });
+    locked.push_back({std::move(check), std::move(failure)});
+  }
+  return locked;
 }
 
 void RequireWritable() {
@@ -85,9 +121,11 @@ void RecordRun(const std::string& migration, int64_t run, const std::vector<Chec
 }  // namespace
 
 void RequireChecks(const std::string& migration) {
-  if (!catalog::MigrationExists(migration))
+  const std::optional<Oid> owner = catalog::MigrationOwner(migration);
+  if (!owner)
     pg::Raise(ERRCODE_UNDEFINED_OBJECT, fmt::format("migration \"{}\" does not exist", migration),
               {}, "migrate_add_check makes a migration with its first check.");
+  RequireMigrationMember(migration, *owner);
   if (catalog::ChecksOf(migration).empty())
     pg::Raise(
         ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -105,12 +143,15 @@ std::vector<CheckResult> Validate(const std::string& migration) {
     return {{std::nullopt, {Status::kInconclusive, message + ": nothing was run"}}};
   }
   const int64_t run = catalog::NextValidationRun();
+  const std::vector<Locked> checks = Lock(migration);
+  std::optional<pg::LatestSnapshot> snapshot;
+  if (!IsolationUsesXactSnapshot()) snapshot.emplace();
   std::vector<CheckResult> results;
-  for (const catalog::CheckRow& check : catalog::ChecksOf(migration)) {
+  for (const auto& [check, failure] : checks) {
     catalog::ResultRow row;
     row.run = run;
     row.started_at = GetCurrentTimestamp();
-    const Finding finding = Run(check);
+    const Finding finding = failure ? Inconclusive(failure->info()) : Run(check);
     row.duration_ms =
         static_cast<double>(GetCurrentTimestamp() - row.started_at) / kMicrosecondsAMillisecond;
     row.status = StatusName(finding.status);

@@ -29,8 +29,6 @@ CREATE TABLE mirror (LIKE plain INCLUDING ALL);
 CREATE TABLE other (id integer PRIMARY KEY);
 ALTER TABLE plain OWNER TO preflight_owner;
 SQL
-# What a session has counted is added when it ends.
-$node->safe_psql('postgres', 'SELECT pg_stat_reset()');
 
 # One check: its status, details and hint.
 sub ask
@@ -53,6 +51,20 @@ sub session
 }
 
 # ---- growth, statistics -----------------------------------------------------------------------------------------------
+like(ask('growth'), qr/^ok \| 0 inserts, 0 updates and 0 deletes an hour, as 0 inserts.* in 2.*never reset, and have 100 inserts/,
+	'where statistics were never reset the writes are watched');
+my ($inserting) = session('SELECT 1');
+$inserting->query_until(qr/started/,
+	"\\echo started\n" . "INSERT INTO mirror SELECT n FROM generate_series((SELECT count(*) + 1 FROM mirror), (SELECT count(*) + 50 FROM mirror)) n;\nSELECT pg_sleep(0.5);\n" x 9 . "\\echo finished\n");
+like(ask('growth', source => 'mirror'), qr/^ok \| [1-9]\S* inserts, 0 updates and 0 deletes an hour, as [1-9]\S* inserts/,
+	'and give a rate');
+$inserting->query_until(qr/finished/, '');
+$inserting->quit;
+my (undef, undef, $canceled) = $node->psql('postgres', q{SET statement_timeout = '1s'; SELECT * FROM migrate_preflight('plain')});
+like($canceled, qr/canceling statement due to statement timeout/, 'as long as nobody cancels it');
+$node->safe_psql('postgres', 'TRUNCATE mirror');
+# What a session has counted is added when it ends.
+$node->safe_psql('postgres', 'SELECT pg_stat_reset()');
 like(ask('growth'), qr/^unknown \| .*too short for a rate/, 'statistics that were just reset give no rate');
 
 # ---- long transactions (R31) ------------------------------------------------------------------------------------------
@@ -211,6 +223,14 @@ $locker->query('COMMIT');
 my ($writer) = session('BEGIN; LOCK TABLE plain IN EXCLUSIVE MODE;');
 is($node->safe_psql('postgres', q{SET lock_timeout = '100ms'; SELECT count(*) > 20 FROM migrate_preflight('plain')}), 't',
 	'what does not keep readers out does not keep it out');
+$writer->query('COMMIT');
+# What hangs on the source reads a table that somebody has locked: nothing is known of it then, and nothing refused.
+$node->safe_psql('postgres', 'CREATE VIEW both_tables AS SELECT p.id, p.v FROM plain p JOIN other o USING (id)');
+like(ask('dependents'), qr/^(?:ok|refused) \| /, 'a view is looked at');
+$locker->query('BEGIN; LOCK TABLE other;');
+like($node->safe_psql('postgres', q{SET lock_timeout = '200ms'; SELECT status, details FROM migrate_preflight('plain') WHERE check_name = 'dependents'}),
+	qr/^unknown\|canceling statement due to lock timeout$/, 'a lock is no refusal');
+$locker->query('COMMIT');
 $_->quit for $writer, $locker, $reader;
 
 $node->stop;

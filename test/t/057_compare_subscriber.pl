@@ -32,7 +32,8 @@ $second->until_true('SELECT EXISTS (SELECT FROM t WHERE id = 5000)', 'what comes
 is($second->ask("SELECT state FROM migrate.job WHERE id = $job"), 'succeeded', 'with its end');
 
 # Links and jobs that are made there would have numbers that the publisher gives out, too.
-for my $call ("migrate_compare('t', 'm')", "migrate_link('t', 'm')", "migrate_shadow('t', 't_new')")
+for my $call ("migrate_compare('t', 'm')", "migrate_link('t', 'm')", "migrate_shadow('t', 't_new')",
+	"migrate_add_check('m', 'c', 'row_count', '{\"relation\": \"t\", \"rows\": 1}')")
 {
 	like($second->error_of("SELECT $call"),
 		qr/55000: +subscription of_every fills the tables of pg_cutover in this database/, "$call is refused");
