@@ -120,6 +120,7 @@ CALL migrate_wait(:job);
 SELECT migrate_repair(:job, dry_run => false) AS repair \gset
 CALL migrate_wait(:repair);
 SELECT key, action, after, error FROM migrate.repair WHERE job = :repair ORDER BY key;
+SELECT rows_done, rows_total FROM migrate.progress WHERE job = :repair;
 
 -- Writes that would do more than mend the row.
 CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';

@@ -297,7 +297,7 @@ CREATE EXTENSION citext SCHEMA two;
 SELECT * FROM differences('one', 'two');
 DROP EXTENSION citext;
 
--- Who may call it needs no right on the schemas; mistakes are errors.
+-- Who calls it needs the use of both schemas; mistakes are errors.
 SET ROLE diff_stranger;
 SELECT kind, object, difference FROM migrate_schema_diff('one', 'empty');
 RESET ROLE;

@@ -160,6 +160,7 @@ CALL migrate_wait(:job);
 SELECT migrate_table('again', ARRAY['ADD COLUMN y int'], cutover => 'manual') AS job \gset
 CALL migrate_wait(:job);
 SELECT name FROM migrate.deferred_object WHERE name LIKE '%pg\_cutover%';
+SELECT status, regexp_replace(details, '\d+', 'N') AS details FROM migrate_preflight('again', 'again_new') WHERE check_name = 'link';
 SELECT migrate_retire('again_old');
 SELECT migrate_cutover('again', 'again_new') AS job \gset
 CALL migrate_wait(:job);

@@ -67,12 +67,16 @@ void RequireWholeKey(const std::string& key) {
             "Leave such rows out with a filter, or give them a key.");
 }
 
-// A row that the target's index does not know would be inserted a second time.
-void RequireTrueIndex(const Request& request, const catalog::LinkRow& link) {
+std::vector<std::string> ListedKeys(const Request& request) {
   std::vector<std::string> keys;
   for (const catalog::ListedKey& key :
        catalog::DifferencesAfter(request.comparison, 0, kMostListed))
     keys.push_back(key.key);
+  return keys;
+}
+
+// A row that the target's index does not know would be inserted a second time.
+void RequireTrueIndex(const std::vector<std::string>& keys, const catalog::LinkRow& link) {
   const Sides sides = LoadSides(link.source, link.target);
   const std::string count = BuildRepairStatements(sides).count_in_target;
   const pg::LatestSnapshot snapshot;
@@ -171,7 +175,15 @@ class Repair {
                   "Compare the tables again.");
     }
     catalog::LogRepair(session_.id(), log);
+    Count(log.action != "none");
     if (!request_.dry_run) catalog::MarkRepaired(request_.comparison, key.id);
+  }
+
+  void Count(bool done) {
+    catalog::BatchCounters counters;
+    counters.rows_read = 1;
+    counters.rows_written = done ? 1 : 0;
+    catalog::SaveBatch(session_.id(), session_.worker(), core::BlockRange{0, 0}, counters);
   }
 
   // Under a fresh snapshot.
@@ -188,6 +200,7 @@ class Repair {
     session_.InStep([&] {
       catalog::LogRepair(session_.id(), {request_.comparison, key.key, action, request_.dry_run,
                                          std::move(before), std::move(after), error});
+      Count(false);
     });
   }
 
@@ -213,10 +226,15 @@ catalog::LinkRow RequireRepairable(int64_t comparison) {
   if (!found)
     pg::Raise(ERRCODE_UNDEFINED_OBJECT, fmt::format("there is no comparison {}", comparison), {},
               "SELECT job, source, target, verdict FROM migrate.comparison");
-  if (!found->verdict)
-    pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-              fmt::format("comparison {} has not finished", comparison), {},
-              fmt::format("CALL migrate_wait({})", comparison));
+  if (!found->verdict) {
+    const std::optional<catalog::JobRow> job = catalog::FindJob(comparison);
+    const bool ended = !job || core::IsFinal(job->state);
+    pg::Raise(
+        ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        fmt::format("comparison {} has not finished", comparison),
+        ended ? "It was cancelled, or failed." : "",
+        ended ? "Compare the tables again." : fmt::format("CALL migrate_wait({})", comparison));
+  }
   const auto refuse = [&](int code, const std::string& detail, const std::string& hint) {
     pg::Raise(code,
               fmt::format("differences of {} cannot be repaired", pg::QualifiedName(found->target)),
@@ -252,7 +270,11 @@ void LeadRepair(job::Session& session) {
   const Request request = session.InStep([&] { return ReadRequest(session.row().request); });
   catalog::LinkRow link = session.InStep([&] { return RequireRepairable(request.comparison); });
   session.SetPhase(kRepair);
-  session.InStep([&] { RequireTrueIndex(request, link); });
+  session.InStep([&] {
+    const std::vector<std::string> keys = ListedKeys(request);
+    catalog::SetRowsTotal(session.id(), static_cast<int64_t>(keys.size()));
+    RequireTrueIndex(keys, link);
+  });
   Repair(session, request, std::move(link)).Run();
   session.InStep([&] { Announce(session, request); });
 }

@@ -34,7 +34,7 @@ catalog::JobRow LockControlled(int64_t id) {
   switch (job.state) {
     case JobState::kQueued:
     case JobState::kRunning:
-      hint = fmt::format("SELECT migrate_pause({})", job.id);
+      hint = fmt::format("CALL migrate_wait({0}), or SELECT migrate_pause({0})", job.id);
       break;
     case JobState::kPaused:
       hint = fmt::format("SELECT migrate_resume({})", job.id);

@@ -15,6 +15,9 @@ AS $function$
 DECLARE
     old_name_of_schema name := (SELECT n.nspname FROM pg_namespace n WHERE n.oid = old);
     new_name_of_schema name := (SELECT n.nspname FROM pg_namespace n WHERE n.oid = new);
+    -- Names of what is in a schema that the caller may not use look otherwise in definitions.
+    closed name := (SELECT n.nspname FROM pg_namespace n
+                     WHERE n.oid IN (old, new) AND NOT has_schema_privilege(n.oid, 'USAGE') ORDER BY n.oid <> old LIMIT 1);
     -- OLD and NEW of a trigger or rule are rows.
     rows_are_called_so boolean := lower(old_name_of_schema) IN ('old', 'new') OR lower(new_name_of_schema) IN ('old', 'new');
 BEGIN
@@ -24,6 +27,10 @@ BEGIN
     ELSIF old_name_of_schema IS NULL OR new_name_of_schema IS NULL THEN
         RAISE invalid_schema_name USING
             MESSAGE = format('schema with OID %s does not exist', CASE WHEN old_name_of_schema IS NULL THEN old ELSE new END::oid);
+    ELSIF closed IS NOT NULL THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('permission denied for schema %I', closed),
+            HINT = format('GRANT USAGE ON SCHEMA %I TO %I', closed, current_user);
     END IF;
     RETURN QUERY
     WITH old_fact AS MATERIALIZED (

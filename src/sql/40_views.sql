@@ -26,7 +26,8 @@ SELECT j.id AS job,
             WHEN j.rows_total IS NOT NULL
             THEN greatest(j.rows_total, s.rows_source, c.rows_written, 0) END AS rows_total,
        p.percent,
-       CASE WHEN s.seconds > 0 THEN s.rows_read / s.seconds
+       -- Of the source, as all other numbers of rows.
+       CASE WHEN s.seconds > 0 THEN s.rows_read / s.seconds / 2
             WHEN j.state = 'running' THEN c.rows_per_second
             WHEN c.busy_ms > 0 THEN c.rows_written / (c.busy_ms / 1000.0) END AS rows_per_second,
        CASE WHEN j.state = 'running' AND s.seconds IS NULL AND j.phase IN ('copy', 'compare')

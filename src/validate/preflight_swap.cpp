@@ -6,6 +6,7 @@
 #include "validate/preflight.hpp"
 
 #include "capture/preconditions.hpp"
+#include "catalog/capture_rows.hpp"
 
 namespace pg_cutover::validate {
 
@@ -65,6 +66,19 @@ Finding PreflightLink(const std::optional<catalog::LinkRow>& link, const Obstacl
     return {kLink,
             {Status::kWarning, which + "; the tables have changed places",
              "SELECT migrate_revert(...)"}};
+  const std::optional<catalog::CaptureRow> capture =
+      link->id == 0 ? std::nullopt : catalog::FindCapture(link->id);
+  if (capture && capture->broken)
+    return {kLink,
+            {Status::kWarning,
+             fmt::format("{}; dual-write is on, but broken: {}", which, *capture->broken),
+             "See the runbook, \"A link is broken\"."}};
+  if (capture)
+    return {kLink,
+            {Status::kOk,
+             fmt::format("{}; dual-write is on{}", which,
+                         capture->complete_xid ? ", the target is complete" : ""),
+             {}}};
   const std::optional<pg::Error> failure =
       TryForRefusal([&] { capture::RequireCapturable(*link, capture::Moment::kBeforeCopy); });
   if (!failure) return {kLink, {Status::kOk, which + "; the target can be kept in step", {}}};
