@@ -151,6 +151,27 @@ SELECT migrate_revert('event') AS job \gset
 CALL migrate_wait(:job);
 TABLE event;
 SELECT migrate_unlink('event', 'event_new');
+-- A foreign key that could not be validated is still meant to be valid, whichever way the tables are swapped then.
+CREATE TABLE parent (id int PRIMARY KEY);
+CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent);
+CREATE TABLE toy (child int REFERENCES child);
+INSERT INTO parent VALUES (1);
+INSERT INTO child VALUES (1, 1), (2, 1);
+SET session_replication_role = replica;
+INSERT INTO toy VALUES (99);
+RESET session_replication_role;
+SELECT migrate_table('child', ARRAY['ADD COLUMN x int']) AS job \gset
+CALL migrate_wait(:job);
+SELECT conname, convalidated FROM pg_constraint WHERE conname IN ('child_parent_fkey', 'toy_child_fkey') ORDER BY conname;
+SELECT migrate_revert('child') AS revert \gset
+CALL migrate_wait(:revert);
+DELETE FROM toy;
+SELECT migrate_resume(:revert);
+CALL migrate_wait(:revert);
+SELECT conname, convalidated FROM pg_constraint WHERE conname IN ('child_parent_fkey', 'toy_child_fkey') ORDER BY conname;
+SELECT migrate_cutover('child', 'child_new') AS job \gset
+CALL migrate_wait(:job);
+SELECT conname, convalidated FROM pg_constraint WHERE conname IN ('child_parent_fkey', 'toy_child_fkey') ORDER BY conname;
 -- A table that was migrated before, and is kept in step with its old one: the next shadow does not get our triggers.
 CREATE TABLE again (id int PRIMARY KEY, v text);
 CREATE TRIGGER audited AFTER INSERT ON again FOR EACH ROW EXECUTE FUNCTION audited();

@@ -32,6 +32,16 @@ void DropFirstLaterStatement(int64_t job) {
                 {Argument::Int8(job)});
 }
 
+std::vector<std::string> LeftStatements(Oid relation) {
+  Scope scope;
+  return scope
+      .Execute(
+          "SELECT ARRAY(SELECT s.text FROM migrate.job j, jsonb_array_elements_text(options -> "
+          "'later') AS s (text) WHERE j.state = 'failed' AND $1 IN (j.source, j.target))",
+          {Argument::RegClass(relation)})
+      .TextArray(0, 1);
+}
+
 int64_t CountDeferredRowsOf(int64_t link) {
   Scope scope;
   return scope

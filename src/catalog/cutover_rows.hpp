@@ -17,6 +17,8 @@ namespace pg_cutover::catalog {
 void SaveLaterStatements(int64_t job, const std::vector<std::string>& statements);
 std::vector<std::string> LaterStatements(int64_t job);
 void DropFirstLaterStatement(int64_t job);
+// Those that failed jobs on the relation have left to be done.
+std::vector<std::string> LeftStatements(Oid relation);
 
 // Rows that copies into this link's target have put off and not looked at again.
 int64_t CountDeferredRowsOf(int64_t link);

@@ -10,6 +10,7 @@
 
 #include "swap/dependents.hpp"
 
+#include "catalog/cutover_rows.hpp"
 #include "link/deferred.hpp"
 #include "link/expression.hpp"
 #include "pg/call.hpp"
@@ -77,7 +78,13 @@ bool TakeNotValid(std::string* definition) {
   return true;
 }
 
+std::string ValidateStatement(const std::string& table, const std::string& name) {
+  return fmt::format("ALTER TABLE {} VALIDATE CONSTRAINT {}", table, pg::QuoteIdentifier(name));
+}
+
+// A key that a swap has made and could not validate is meant to be valid, and was before.
 std::vector<Key> KeysOf(Oid table) {
+  const std::vector<std::string> left = catalog::LeftStatements(table);
   pg::Spi spi;
   const pg::Rows rows = spi.Execute(kKeys, {Argument::ObjectId(table)});
   std::vector<Key> keys;
@@ -92,7 +99,9 @@ std::vector<Key> KeysOf(Oid table) {
     key.referenced_columns = rows.TextArray(row, 7);
     key.set_columns = rows.TextArray(row, 8);
     key.comment = rows.Text(row, 9);
-    key.validated = !TakeNotValid(&key.definition);
+    const std::string validate = ValidateStatement(pg::QualifiedName(key.referencing), key.name);
+    key.validated = !TakeNotValid(&key.definition) ||
+                    std::find(left.begin(), left.end(), validate) != left.end();
     keys.push_back(std::move(key));
   }
   return keys;
@@ -170,7 +179,7 @@ void Make(const NewKey& key, std::vector<std::string>* statements,
                        validity);
   };
   const auto validate = [&](const std::string& table) {
-    return fmt::format("ALTER TABLE {} VALIDATE CONSTRAINT {}", table, name);
+    return ValidateStatement(table, key.name);
   };
   const auto comment_on = [&](const std::string& table, std::vector<std::string>* list) {
     if (key.comment)
