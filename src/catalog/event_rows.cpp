@@ -42,7 +42,8 @@ Event EventOf(const LinkRow& link, std::string kind, std::string message) {
 }
 
 void RecordEvent(const Event& event) {
-  RequireOwnTables();
+  // A worker's own job was made before there was a subscription, and has to be able to end.
+  if (MyBgworkerEntry == nullptr) RequireOwnTables();
   // Not GetUserId(): a caller may be inside a scope that acts as the extension's owner.
   const std::string actor = pg::RoleName(GetOuterUserId());
   const std::optional<std::string> source = NameOrNull(event.source);

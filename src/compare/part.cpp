@@ -8,6 +8,7 @@
 #include "compare/sketch_state.hpp"
 #include "compare/statements.hpp"
 #include "job/clock.hpp"
+#include "link/mapping.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
 #include "pg/spi.hpp"
@@ -30,18 +31,38 @@ class ScanSettings {
   pg::GucScope settings_;
 };
 
-// An index may lack a row's entry, and hold all columns that are compared.
+// Whether each row is read from its table and from nothing else.
+bool ReadsTablesAlone(const Sides& sides) {
+  for (const Oid relation : {sides.source, sides.target}) {
+    const char kind = pg::Call(get_rel_relkind, relation);
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) return false;
+  }
+  return !sides.link || !link::HasSubquery(*sides.link);
+}
+
+// An index may lack a row's entry, and hold all columns that are compared. What a view or a
+// subquery looks up for each row goes on using its indexes, or takes for ever.
 class WithoutIndexes {
  public:
-  WithoutIndexes() {
-    for (const char* const method :
-         {"enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"})
-      settings_.Set(method, "off");
+  explicit WithoutIndexes(const Sides& sides) {
+    settings_.Set("enable_seqscan", "on");
+    settings_.Set("enable_indexonlyscan", "off");
+    if (!ReadsTablesAlone(sides)) return;
+    settings_.Set("enable_indexscan", "off");
+    settings_.Set("enable_bitmapscan", "off");
   }
 
  private:
   pg::GucScope settings_;
 };
+
+// What a view reads, or a subquery of the mapping, is locked when its statement is planned: before
+// the snapshot, or somebody may have emptied it when its turn comes.
+void LockByPlanning(const Sides& sides, uint64_t seed) {
+  pg::Spi spi;
+  for (const Side side : {Side::kSource, Side::kTarget})
+    (void)spi.Execute("EXPLAIN " + SketchStatement(sides, side, seed, {}));
+}
 
 // The state of a side's sketch, in the current memory context; an empty one for a side without
 // rows.
@@ -112,7 +133,7 @@ void FindDifferences(pg::Spi& spi, const Sides& sides, uint64_t seed, const Cond
   // A unique key with duplicates, an index that lacks a row, keys that are one in the target only.
   Sides doubted = sides;
   doubted.unique = false;
-  const WithoutIndexes settings;
+  const WithoutIndexes settings(sides);
   part->listed.clear();
   part->counts = {};
   ReadDifferences(spi, DifferenceStatement(doubted, seed, rows, kMostListed), part);
@@ -134,7 +155,7 @@ catalog::ComparedPart CompareUnderOneSnapshot(const Sides& sides, uint64_t seed,
     const bool some = !changed.source.empty();
     if (some && !SameKeys(spi, sides, seed, range.rows, &part)) changed = {};
     std::optional<WithoutIndexes> tables_alone;
-    if (progress != nullptr) tables_alone.emplace();
+    if (progress != nullptr) tables_alone.emplace(sides);
     const std::byte* const source =
         ReadSketch(spi, sides, Side::kSource, seed, Both(range.rows.source, changed.source));
     if (progress != nullptr)
@@ -169,17 +190,12 @@ uint64_t RandomSeed() {
 }
 
 catalog::ComparedPart ComparePart(const Sides& sides, uint64_t seed, const Range& range) {
+  if (sides.link && link::HasSubquery(*sides.link)) LockByPlanning(sides, seed);
   return CompareUnderOneSnapshot(sides, seed, range, nullptr);
 }
 
 catalog::ComparedPart CompareAll(const Sides& sides, uint64_t seed, int64_t rows_expected) {
-  // What a view reads, or a subquery of the mapping, is locked when its statement is planned:
-  // before the snapshot, or somebody may have emptied it when its turn comes.
-  {
-    pg::Spi spi;
-    for (const Side side : {Side::kSource, Side::kTarget})
-      (void)spi.Execute("EXPLAIN " + SketchStatement(sides, side, seed, {}));
-  }
+  LockByPlanning(sides, seed);
   ScanProgress progress(rows_expected);
   return CompareUnderOneSnapshot(sides, seed, {}, &progress);
 }

@@ -47,10 +47,17 @@ bool HasOrder(::Relation relation, const std::vector<AttrNumber>& columns) {
       continue;
     const auto count = std::min<size_t>(static_cast<size_t>(form->indnkeyatts), columns.size());
     bool same = count == columns.size() || form->indisunique;
-    for (size_t k = 0; k < count; ++k)
-      same = same && form->indkey.values[k] == columns[k] &&
-             index.get()->rd_indcollation[k] ==
-                 TupleDescAttr(RelationGetDescr(relation), columns[k] - 1)->attcollation;
+    for (size_t k = 0; k < count && same; ++k) {
+      same = form->indkey.values[k] == columns[k] &&
+             index.get()->rd_indoption[k] == index.get()->rd_indoption[0];
+      if (!same) break;
+      const Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), columns[k] - 1);
+      const Oid type = column->atttypid;
+      same = index.get()->rd_indcollation[k] == column->attcollation &&
+             index.get()->rd_opfamily[k] == pg::Section([=] {
+               return lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+             });
+    }
     if (same) return true;
   }
   return false;

@@ -6,6 +6,7 @@
 #include "catalog/event_rows.hpp"
 #include "catalog/repair_rows.hpp"
 #include "compare/part.hpp"
+#include "compare/ranges.hpp"
 #include "compare/repair.hpp"
 #include "compare/repair_statements.hpp"
 #include "compare/statements.hpp"
@@ -75,29 +76,46 @@ std::vector<std::string> ListedKeys(const Request& request) {
   return keys;
 }
 
-// A row that the target's index does not know would be inserted a second time.
-void RequireTrueIndex(const std::vector<std::string>& keys, const catalog::LinkRow& link) {
-  const Sides sides = LoadSides(link.source, link.target);
-  const std::string count = BuildRepairStatements(sides).count_in_target;
-  const pg::LatestSnapshot snapshot;
-  const auto counted = [&](std::initializer_list<const char*> methods_off) {
+bool StoresRows(Oid relation) {
+  const char kind = pg::Call(get_rel_relkind, relation);
+  return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+void RequireTrueIndex(Oid relation, const std::string& count,
+                      const std::vector<std::string>& keys) {
+  if (!StoresRows(relation)) return;
+  const auto counted = [&](const char* seqscan, const char* indexes, const char* joins) {
     pg::GucScope settings;
-    for (const char* const method : methods_off)
-      settings.Set(method, "off");
+    settings.Set("enable_seqscan", seqscan);
+    for (const char* const method :
+         {"enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"})
+      settings.Set(method, indexes);
+    for (const char* const method : {"enable_hashjoin", "enable_mergejoin"})
+      settings.Set(method, joins);
     pg::Spi spi;
     return spi.Query(count, {pg::Argument::TextArray(keys)}).Int8(0, 1).value();
   };
-  const int64_t by_table =
-      counted({"enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"});
-  const int64_t by_index = counted({"enable_seqscan", "enable_hashjoin", "enable_mergejoin"});
+  const int64_t by_table = counted("on", "off", "on");
+  const int64_t by_index = counted("off", "on", "off");
   if (by_table == by_index) return;
   pg::Raise(ERRCODE_INDEX_CORRUPTED,
             fmt::format("the index on the key of {} does not have all its rows",
-                        pg::QualifiedName(link.target)),
+                        pg::QualifiedName(relation)),
             fmt::format("{} rows with the keys that differ are in the table, {} by the index.",
                         by_table, by_index),
             fmt::format("REINDEX TABLE CONCURRENTLY {}, then compare again.",
-                        pg::QualifiedName(link.target)));
+                        pg::QualifiedName(relation)));
+}
+
+// A row that the target's index does not know would be inserted a second time; one that the
+// source's does not know would be deleted from the target.
+void RequireTrueIndexes(const std::vector<std::string>& keys, const catalog::LinkRow& link) {
+  const Sides sides = LoadSides(link.source, link.target);
+  const RepairStatements statements = BuildRepairStatements(sides);
+  const pg::LatestSnapshot snapshot;
+  // Where no index serves the source's key, its rows are looked up in the table itself.
+  if (!RangeObstacle(sides)) RequireTrueIndex(link.source, statements.count_in_source, keys);
+  RequireTrueIndex(link.target, statements.count_in_target, keys);
 }
 
 class Repair {
@@ -146,7 +164,7 @@ class Repair {
       pg::DebugPoint("repair_before_write");
       // In the order of dual-write. What is read before it is locked may not be what is
       // overwritten.
-      spi.Execute(statements.lock_source, argument);
+      if (StoresRows(link_.source)) spi.Execute(statements.lock_source, argument);
       spi.Execute(statements.lock_target, argument);
     }
     const pg::Rows before = spi.Execute(statements.target_row, argument);
@@ -273,7 +291,7 @@ void LeadRepair(job::Session& session) {
   session.InStep([&] {
     const std::vector<std::string> keys = ListedKeys(request);
     catalog::SetRowsTotal(session.id(), static_cast<int64_t>(keys.size()));
-    RequireTrueIndex(keys, link);
+    RequireTrueIndexes(keys, link);
   });
   Repair(session, request, std::move(link)).Run();
   session.InStep([&] { Announce(session, request); });

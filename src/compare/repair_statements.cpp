@@ -91,11 +91,16 @@ RepairStatements BuildRepairStatements(const Sides& sides) {
   statements.remove =
       fmt::format("DELETE FROM {} AS target WHERE {} AND NOT EXISTS (SELECT {} AND {})", target,
                   statements.target_key, sides.source_rows, statements.source_key);
-  statements.count_in_target = fmt::format(
-      "SELECT pg_catalog.count(*) FROM pg_catalog.unnest(CAST($1 AS pg_catalog.jsonb[])) AS k "
-      "(key), "
-      "LATERAL (SELECT {} AND {}) AS found",
-      sides.target_rows, KeyCondition(sides, Side::kTarget, "k.key"));
+  const auto count_in = [&](Oid relation, Side side, const char* alias) {
+    return fmt::format(
+        "SELECT pg_catalog.count(*) FROM (SELECT u.key FROM pg_catalog.unnest(CAST($1 AS "
+        "pg_catalog.jsonb[])) AS u (key) WHERE NOT EXISTS (SELECT FROM "
+        "pg_catalog.jsonb_each(u.key) AS e WHERE e.value = 'null') OFFSET 0) AS k, "
+        "LATERAL (SELECT FROM {} AS {} WHERE {}) AS found",
+        pg::QualifiedName(relation), alias, KeyCondition(sides, side, "k.key"));
+  };
+  statements.count_in_source = count_in(sides.source, Side::kSource, "source");
+  statements.count_in_target = count_in(sides.target, Side::kTarget, "target");
   return statements;
 }
 

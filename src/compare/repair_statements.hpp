@@ -19,7 +19,9 @@ struct RepairStatements {
   // Restrict a side to the key.
   std::string source_key;
   std::string target_key;
-  // How many rows of the target have one of the keys $1, an array of jsonb.
+  // How many rows of a side have one of the keys $1, an array of jsonb. Keys with a NULL do not
+  // count.
+  std::string count_in_source;
   std::string count_in_target;
 };
 

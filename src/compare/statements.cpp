@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "compare/statements.hpp"
+#include "pg/call.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::compare {
@@ -262,6 +263,7 @@ std::string NumbersOf(Oid type, const std::vector<uint64_t>& keys) {
   int64_t low = std::numeric_limits<int64_t>::min();
   int64_t high = std::numeric_limits<int64_t>::max();
   const char* name = "int8";
+  type = pg::Call(getBaseType, type);
   if (type == INT4OID) {
     low = std::numeric_limits<int32_t>::min();
     high = std::numeric_limits<int32_t>::max();
@@ -270,6 +272,10 @@ std::string NumbersOf(Oid type, const std::vector<uint64_t>& keys) {
     low = std::numeric_limits<int16_t>::min();
     high = std::numeric_limits<int16_t>::max();
     name = "int2";
+  } else if (type == OIDOID) {
+    low = 0;
+    high = std::numeric_limits<uint32_t>::max();
+    name = "oid";
   }
   std::vector<int64_t> numbers;
   for (const uint64_t key : keys)

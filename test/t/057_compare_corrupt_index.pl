@@ -94,5 +94,17 @@ is($jobs->ask("SELECT action, before, after FROM migrate.repair WHERE job = $rep
 	'write|{"v": -1, "id": 500}|{"v": 500, "id": 500}', 'and says what was there');
 is(compared('snapshot'), 'equal 1000 1000 0 0 0', 'and all is equal');
 
+# The same of the source: a row that its index does not know is not to be deleted from the target.
+$jobs->ask('DELETE FROM s WHERE id = 700');
+$jobs->ask(past_the_key('s', 'indisready', '(700, 1)'));
+$job = $jobs->ask("SELECT migrate_compare('s', 't')");
+$jobs->until_state($job, 'succeeded');
+is($jobs->ask("SELECT kind, key FROM migrate.difference WHERE job = $job"), 'changed|{"id": 700}', 'the row is found');
+$repair = $jobs->ask("SELECT migrate_repair($job, dry_run => false)");
+$jobs->until_state($repair, 'failed');
+like($jobs->ask("SELECT error_message FROM migrate.job WHERE id = $repair"),
+	qr/^the index on the key of public\.s does not have all its rows/, 'a repair says which index is wrong');
+is($jobs->ask('SELECT v FROM t WHERE id = 700'), '700', 'and deletes nothing');
+
 $jobs->node->stop;
 done_testing();
