@@ -19,6 +19,7 @@ namespace {
 // A range is longer than a batch that writes: it holds no row locks.
 constexpr double kBatchesARange = 20;
 constexpr int64_t kFirstRows = 1'000;
+constexpr int64_t kFewestRows = 100;
 constexpr int64_t kMostRows = 5'000'000;
 
 struct Done {
@@ -40,8 +41,11 @@ class Pass {
       after_ = range.end->key;
       const double wanted = session_.target_batch_ms() * kBatchesARange;
       const double factor = std::clamp(wanted / std::max(range.counters.busy_ms, 0.1), 0.2, 2.0);
-      rows = std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(rows) * factor), 100,
-                                 kMostRows);
+      // A rate holds for each second, not on average over a range of ten.
+      const int64_t most =
+          std::clamp(session_.max_batch_rows().value_or(kMostRows), kFewestRows, kMostRows);
+      rows =
+          std::clamp(static_cast<int64_t>(static_cast<double>(rows) * factor), kFewestRows, most);
       core::BatchCost cost;
       cost.rows = range.counters.rows_read;
       cost.duration_us = static_cast<int64_t>(range.counters.busy_ms * 1000);
