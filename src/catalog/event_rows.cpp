@@ -16,28 +16,30 @@ std::optional<std::string> NameOrNull(Oid relation) {
   return pg::QualifiedName(relation);
 }
 
-}  // namespace
-
-Event EventOf(const JobRow& job, std::string kind, std::string message) {
+// What the rows of jobs and links have in common.
+template <class Row>
+Event About(const Row& row, std::string kind, std::string message) {
   Event event;
   event.kind = std::move(kind);
   event.message = std::move(message);
-  event.migration = job.migration;
+  event.migration = row.migration;
+  event.source = row.source;
+  event.target = row.target;
+  return event;
+}
+
+}  // namespace
+
+Event EventOf(const JobRow& job, std::string kind, std::string message) {
+  Event event = About(job, std::move(kind), std::move(message));
   event.link = job.link;
   event.job = job.id;
-  event.source = job.source;
-  event.target = job.target;
   return event;
 }
 
 Event EventOf(const LinkRow& link, std::string kind, std::string message) {
-  Event event;
-  event.kind = std::move(kind);
-  event.message = std::move(message);
-  event.migration = link.migration;
+  Event event = About(link, std::move(kind), std::move(message));
   event.link = link.id;
-  event.source = link.source;
-  event.target = link.target;
   return event;
 }
 

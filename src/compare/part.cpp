@@ -33,11 +33,8 @@ class ScanSettings {
 
 // Whether each row is read from its table and from nothing else.
 bool ReadsTablesAlone(const Sides& sides) {
-  for (const Oid relation : {sides.source, sides.target}) {
-    const char kind = pg::Call(get_rel_relkind, relation);
-    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) return false;
-  }
-  return !sides.link || !link::HasSubquery(*sides.link);
+  return IsTable(sides.source) && IsTable(sides.target) &&
+         (!sides.link || !link::HasSubquery(*sides.link));
 }
 
 // An index may lack a row's entry, and hold all columns that are compared. What a view or a

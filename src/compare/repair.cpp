@@ -76,14 +76,9 @@ std::vector<std::string> ListedKeys(const Request& request) {
   return keys;
 }
 
-bool StoresRows(Oid relation) {
-  const char kind = pg::Call(get_rel_relkind, relation);
-  return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
-}
-
 void RequireTrueIndex(Oid relation, const std::string& count,
                       const std::vector<std::string>& keys) {
-  if (!StoresRows(relation)) return;
+  if (!IsTable(relation)) return;
   const auto counted = [&](const char* seqscan, const char* indexes, const char* joins) {
     pg::GucScope settings;
     settings.Set("enable_seqscan", seqscan);
@@ -164,7 +159,7 @@ class Repair {
       pg::DebugPoint("repair_before_write");
       // In the order of dual-write. What is read before it is locked may not be what is
       // overwritten.
-      if (StoresRows(link_.source)) spi.Execute(statements.lock_source, argument);
+      if (IsTable(link_.source)) spi.Execute(statements.lock_source, argument);
       spi.Execute(statements.lock_target, argument);
     }
     const pg::Rows before = spi.Execute(statements.target_row, argument);

@@ -31,6 +31,11 @@ void RequireRows(Oid relation) {
   }
 }
 
+bool IsTable(Oid relation) {
+  const char kind = pg::Call(get_rel_relkind, relation);
+  return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
 Form_pg_attribute Attribute(::Relation relation, const std::string& column) {
   const char* const name = column.c_str();
   const AttrNumber number =

@@ -57,6 +57,9 @@ Sides LoadSides(Oid source, Oid target);
 // Raises wrong_object_type unless it is something that can be selected from.
 void RequireRows(Oid relation);
 
+// A table or partitioned table: not something that reads others, nor rows that lie elsewhere.
+bool IsTable(Oid relation);
+
 // A column by its name, as long as the relation is open; nullptr where there is none.
 Form_pg_attribute Attribute(::Relation relation, const std::string& column);
 

@@ -1,6 +1,5 @@
 // Comparing again and again; see watch.hpp.
 #include "catalog/capture_rows.hpp"
-#include "catalog/comparison_rows.hpp"
 #include "compare/comparison.hpp"
 #include "compare/watch.hpp"
 #include "job/control.hpp"
