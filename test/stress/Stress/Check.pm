@@ -33,18 +33,23 @@ sub mirror
 }
 
 # While writers write: every snapshot shows the mirror as a part of the mapped live table, never anything stale or
-# resurrected, and when it is complete, as equal. Both are read by one statement, so with one snapshot.
+# resurrected, and when it is complete, as equal. Both are read by one statement, so with one snapshot. While the tables
+# are unlinked and the mirror dropped, which are two transactions, that holds for as long as the snapshot has the link.
 sub online
 {
-	my ($self, $table, $complete) = @_;
+	my ($self, $table, $state) = @_;
 	my $mirror = $self->mirror($table) // return;
 	my $read = $pair{$table}->{read};
 	my ($live, $copy) = ($read->($table), $read->($mirror));
-	my ($done, $text) = $self->{server}->try_ask(differences($copy, $live, $complete));
+	my $query = differences($copy, $live, $state ne 'partial');
+	$query = "SELECT * FROM ($query) d WHERE EXISTS "
+	  . "(SELECT FROM migrate.link WHERE '$mirror'::regclass IN (source, target) AND NOT dormant)"
+	  if $state eq 'unlinking';
+	my ($done, $text) = $self->{server}->try_ask($query);
 	# The tables may change places under the query.
 	return if !$done && ($text =~ /42P01|40P01|42703/ || Stress::Server::connection_lost($text));
 	die "comparison of $table and $mirror: $text" if !$done;
-	die "$table and $mirror differ in a snapshot (complete: $complete):\n$text\n" if $text ne '';
+	die "$table and $mirror differ in a snapshot ($state):\n$text\n" if $text ne '';
 	return;
 }
 
@@ -59,14 +64,14 @@ sub differences
 # While nobody writes.
 sub quiescent
 {
-	my ($self, $table, $complete) = @_;
+	my ($self, $table, $state) = @_;
 	my $server = $self->{server};
 	my $live = $pair{$table}->{read}->($table);
 	my $expected = $pair{$table}->{oracle};
 	my $text = $server->ask(differences($live, $expected, 1));
 	$text =~ s/mirror/table/g;
 	die "$table differs from its oracle:\n$text\n" if $text ne '';
-	$self->online($table, $complete);
+	$self->online($table, $state);
 	my $mirror = $self->mirror($table);
 	# Indexes of the mirror may still be under construction, and a swap that is under way changes its name.
 	my $tables = join ' UNION ',

@@ -18,7 +18,8 @@ sub new
 	die "STRESS_UNTIL is one of @until\n" unless grep { $_ eq $until } @until;
 	return bless {
 		server => $server, check => $check, writers => $writers, end => time + $seconds,
-		until => $until, cycles => 0, comparisons => 0, steps => {}, complete => {}, next_online => 0, next_kill => time + 3
+		until => $until, cycles => 0, comparisons => 0, steps => {}, state => { item => 'partial', part_item => 'partial' },
+		next_online => 0, next_kill => time + 3
 	}, $class;
 }
 
@@ -101,7 +102,7 @@ sub quiesce
 {
 	my ($self) = @_;
 	$self->{server}->resolve_prepared;
-	$self->{check}->quiescent($_, $self->{complete}->{$_} // 0) for qw(item part_item);
+	$self->{check}->quiescent($_, $self->{state}->{$_}) for qw(item part_item);
 	return;
 }
 
@@ -110,7 +111,7 @@ sub online
 	my ($self) = @_;
 	return if time < $self->{next_online};
 	$self->{next_online} = time + 0.5;
-	$self->{check}->online($_, $self->{complete}->{$_} // 0) for qw(item part_item);
+	$self->{check}->online($_, $self->{state}->{$_}) for qw(item part_item);
 	return;
 }
 
@@ -197,7 +198,7 @@ SQL
 		$self->step("copy of $table");
 		my ($state, $error) = $self->await_job($job{$table});
 		die "backfill of $table: $state: $error\n" if $state ne 'succeeded';
-		$self->{complete}->{$table} = 1;
+		$self->{state}->{$table} = 'complete';
 	}
 	$self->pass('write while complete', 1 + rand 2);
 	return;
@@ -260,7 +261,7 @@ sub unlink_all
 	for my $table (qw(item part_item))
 	{
 		$self->step("unlink of $table");
-		$self->{complete}->{$table} = 0;
+		$self->{state}->{$table} = 'unlinking';
 		my $give_up = time + 60;
 		while (1)
 		{
@@ -275,6 +276,7 @@ SQL
 			  if time > $give_up || ($text !~ /55P03|40P01/ && !Stress::Server::connection_lost($text));
 			$self->tick;
 		}
+		$self->{state}->{$table} = 'partial';
 	}
 	$self->step('leftovers');
 	$self->{server}->resolve_prepared;
