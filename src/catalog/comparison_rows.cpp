@@ -125,15 +125,20 @@ void AddPart(int64_t job, const ComparedPart& part, int64_t most, bool again) {
        Argument::Text(doubt)});
 }
 
-std::string FinishComparison(int64_t job) {
+std::string FinishComparison(int64_t job, int64_t most) {
   Scope scope;
   return scope
       .Execute(
-          "UPDATE migrate.comparison_result SET finished_at = clock_timestamp(), "
-          "verdict = CASE WHEN missing + extra + changed + representation_only > 0 THEN "
-          "'different' WHEN reason IS NOT NULL THEN 'inconclusive' ELSE 'equal' END "
-          "WHERE job = $1 RETURNING verdict",
-          {Argument::Int8(job)})
+          "UPDATE migrate.comparison_result r SET finished_at = clock_timestamp(), "
+          "verdict = CASE WHEN n.differ > 0 THEN 'different' "
+          "WHEN r.reason IS NOT NULL THEN 'inconclusive' ELSE 'equal' END, "
+          "reason = coalesce(r.reason, CASE WHEN n.differ > $2 AND n.differ > 0.1 * n.rows THEN "
+          "'more than a tenth of the rows differ, and more of them than are listed: a repair would "
+          "take many comparisons, copying the table anew takes one copy' END) "
+          "FROM (SELECT job, missing + extra + changed + representation_only AS differ, "
+          "greatest(rows_source, rows_target) AS rows FROM migrate.comparison_result) n "
+          "WHERE r.job = $1 AND n.job = r.job RETURNING r.verdict",
+          {Argument::Int8(job), Argument::Int8(most)})
       .Text(0, 1)
       .value();
 }

@@ -39,7 +39,7 @@ struct ComparisonRow {
   std::vector<std::string> columns;
   uint64_t seed = 0;
   std::optional<std::string> verdict;
-  std::optional<std::string> reason;  // why it is inconclusive, or its counts are not complete
+  std::optional<std::string> reason;  // migrate.comparison_result has its meanings
   int64_t rows_source = 0;
   int64_t rows_target = 0;
   DifferenceCounts counts;
@@ -66,8 +66,9 @@ std::optional<ComparisonRow> FindComparison(int64_t job);
 // nothing more is counted.
 void AddPart(int64_t job, const ComparedPart& part, int64_t most, bool again);
 // Different where anything was found, else inconclusive where a part was in doubt, else equal.
-// Returns the verdict.
-std::string FinishComparison(int64_t job);
+// Where more rows differ than the `most` that are listed, and more than a tenth of all, says so as
+// reason. Returns the verdict.
+std::string FinishComparison(int64_t job, int64_t most);
 
 // The newest comparison of a link that found no difference, if it began after the target was
 // complete and after the last repair, and at most `max_age_ms` ago.

@@ -90,19 +90,6 @@ std::optional<std::string> OrNull(const std::string& text) {
   return text;
 }
 
-// What an event about a job is about, as EventAbout reads it.
-constexpr const char* kReturningSubject = "RETURNING link, source::oid, target::oid, migration";
-
-Event EventAbout(int64_t id, const pg::Rows& rows) {
-  Event event;
-  event.job = id;
-  event.link = rows.Int8(0, 1);
-  event.source = rows.ObjectId(0, 2).value_or(InvalidOid);
-  event.target = rows.ObjectId(0, 3).value_or(InvalidOid);
-  event.migration = rows.Text(0, 4);
-  return event;
-}
-
 std::vector<int64_t> Ids(const pg::Rows& rows) {
   std::vector<int64_t> ids;
   for (uint64_t row = 0; row < rows.size(); ++row)
@@ -128,8 +115,8 @@ bool Move(int64_t id, core::JobState from, core::JobState to, const std::string&
         "ELSE started_at END, "
         "finished_at = CASE WHEN $3 IN ('succeeded', 'failed', 'cancelled') THEN clock_timestamp() "
         "END "
-        "WHERE id = $1 AND state = $2 " +
-            std::string(kReturningSubject),
+        "WHERE id = $1 AND state = $2 RETURNING " +
+            std::string(kColumns),
         {Argument::Int8(id), State(from), State(to),
          Argument::Text(error ? OrNull(pg::SqlStateText(error->sqlstate)) : std::nullopt),
          Argument::Text(error ? std::optional(error->message) : std::nullopt),
@@ -137,10 +124,8 @@ bool Move(int64_t id, core::JobState from, core::JobState to, const std::string&
          Argument::Text(error ? OrNull(error->hint) : std::nullopt),
          Argument::Text(error ? OrNull(error->context) : std::nullopt)});
     if (rows.empty()) return false;
-    event = EventAbout(id, rows);
+    event = EventOf(ReadRow(rows, 0), "job", message);
   }
-  event.kind = "job";
-  event.message = message;
   if (to == core::JobState::kPaused || to == core::JobState::kFailed)
     event.inverse = fmt::format("SELECT migrate_resume({})", id);
   RecordEvent(event);
@@ -164,7 +149,8 @@ int64_t InsertJob(const JobRow& row) {
       "INSERT INTO migrate.job (kind, link, source, target, migration, options, throttle, workers, "
       "login_role, effective_role, home) "
       "VALUES ($1, $2, $3, $4, $5, jsonb_strip_nulls(jsonb_build_object('batch_size', $6::int4, "
-      "'batch_delay_ms', $7::int8, 'method', $8::text, 'sync', $9::bool, 'request', nullif($15, '{}')::jsonb)), "
+      "'batch_delay_ms', $7::int8, 'method', $8::text, 'sync', $9::bool, 'request', nullif($15, "
+      "'{}')::jsonb)), "
       "$10::jsonb, $11, $12, $13, $14) RETURNING id",
       {Argument::Text(row.kind), Argument::Int8(row.link),
        Argument::RegClass(OidIsValid(row.source) ? std::optional(row.source) : std::nullopt),
@@ -197,9 +183,10 @@ std::optional<int64_t> UnfinishedJobOn(Oid target) {
 
 std::vector<int64_t> UnfinishedJobsOf(int64_t link, const std::string& kind) {
   Scope scope;
-  return Ids(scope.Execute("SELECT id FROM migrate.job WHERE link = $1 AND kind = $2 AND state IN "
-                           "('queued', 'running', 'paused') ORDER BY id",
-                           {Argument::Int8(link), Argument::Text(kind)}));
+  return Ids(
+      scope.Execute("SELECT id FROM migrate.job WHERE link = $1 AND kind = $2 AND state IN "
+                    "('queued', 'running', 'paused') ORDER BY id",
+                    {Argument::Int8(link), Argument::Text(kind)}));
 }
 
 std::vector<int64_t> FailedJobsOf(int64_t link) {
@@ -258,13 +245,11 @@ void SetPhase(int64_t id, const std::string& phase) {
   {
     Scope scope;
     const pg::Rows rows = scope.Execute(
-        "UPDATE migrate.job SET phase = $2 WHERE id = $1 " + std::string(kReturningSubject),
+        "UPDATE migrate.job SET phase = $2 WHERE id = $1 RETURNING " + std::string(kColumns),
         {Argument::Int8(id), Argument::Text(phase)});
     if (rows.empty()) return;
-    event = EventAbout(id, rows);
+    event = EventOf(ReadRow(rows, 0), "phase", fmt::format("job {} entered phase {}", id, phase));
   }
-  event.kind = "phase";
-  event.message = fmt::format("job {} entered phase {}", id, phase);
   RecordEvent(event);
 }
 
@@ -284,8 +269,8 @@ void SetHome(int64_t id) {
          {Argument::Int8(id), Argument::Text(Home())});
 }
 
-void SetExtent(int64_t id, uint64_t boundary, uint64_t start_xid,
-               std::optional<int64_t> rows_total, std::optional<int64_t> units_total) {
+void SetExtent(int64_t id, uint64_t boundary, uint64_t start_xid, std::optional<int64_t> rows_total,
+               std::optional<int64_t> units_total) {
   Update(
       "UPDATE migrate.job SET boundary = $2::xid8, start_xid = $3::xid8, rows_total = $4, "
       "units_total = $5 WHERE id = $1",

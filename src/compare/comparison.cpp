@@ -59,7 +59,7 @@ Size SizeOf(const Sides& sides) {
 std::string Method(const Sides& sides, const catalog::JobRow& job, const Size& size) {
   if (job.method == "snapshot") return job.method;
   if (job.method == "rolling") {
-    RequireRanges(sides);
+    (void)KeyRanges(sides);
     return job.method;
   }
   // A scan cannot be throttled.
@@ -84,7 +84,7 @@ catalog::ComparisonRow NewComparison(const job::Session& session, const Sides& s
       spi.Query("SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text")
           .Text(0, 1)
           .value());
-  if (method == "rolling") row.last_key = LastKey(sides);
+  if (method == "rolling") row.last_key = KeyRanges(sides).Last();
   return row;
 }
 
@@ -107,7 +107,7 @@ void Announce(const job::Session& session) {
 }
 
 std::string Finish(const job::Session& session) {
-  std::string verdict = catalog::FinishComparison(session.id());
+  std::string verdict = catalog::FinishComparison(session.id(), kMostListed);
   Announce(session);
   return verdict;
 }
@@ -213,9 +213,10 @@ void RaiseDifferent(int64_t job) {
       ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
       fmt::format("{} and {} do not hold the same rows", source, target),
       fmt::format("{} missing, {} extra, {} changed, {} in another representation, of {} and "
-                  "{} rows.",
+                  "{} rows{}.",
                   found.counts.missing, found.counts.extra, found.counts.changed,
-                  found.counts.representation_only, found.rows_source, found.rows_target),
+                  found.counts.representation_only, found.rows_source, found.rows_target,
+                  found.reason ? "; " + *found.reason : ""),
       fmt::format("Nothing was changed. SELECT * FROM migrate.difference WHERE job = {0}; SELECT "
                   "migrate_repair({0}) says what would make {1} what {2} is.",
                   job, target, source));

@@ -44,9 +44,7 @@ class WithoutIndexes {
   explicit WithoutIndexes(const Sides& sides) {
     settings_.Set("enable_seqscan", "on");
     settings_.Set("enable_indexonlyscan", "off");
-    if (!ReadsTablesAlone(sides)) return;
-    settings_.Set("enable_indexscan", "off");
-    settings_.Set("enable_bitmapscan", "off");
+    if (ReadsTablesAlone(sides)) settings_.SetIndexScans("off");
   }
 
  private:

@@ -15,14 +15,8 @@ namespace pg_cutover::compare {
 
 namespace {
 
-struct RangeKey {
-  std::string source;  // source.a
-  std::string target;  // target.b
-  std::string type;    // of the target
-};
-
 // Partitions included: rows of foreign ones have no version that says when they changed.
-bool StoresRows(Oid relation) {
+bool HasVersionsOfAllRows(Oid relation) {
   return pg::Section([=] {
     ListCell* cell;
     foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr)) {
@@ -63,23 +57,25 @@ bool HasOrder(::Relation relation, const std::vector<AttrNumber>& columns) {
   return false;
 }
 
+}  // namespace
+
 // One for each key column; empty, with the reason, where there is no common order.
-std::vector<RangeKey> RangeKeys(const Sides& sides, std::string* obstacle) {
+std::vector<KeyRanges::Column> KeyRanges::Columns(const Sides& sides, std::string* obstacle) {
   const pg::OpenRelation source(sides.source, AccessShareLock);
   const pg::OpenRelation target(sides.target, AccessShareLock);
   if (sides.key_columns == 0 || !sides.unique) {
     *obstacle = "there is no key that is unique on both sides";
     return {};
   }
-  if (!StoresRows(sides.source) || !StoresRows(sides.target)) {
+  if (!HasVersionsOfAllRows(sides.source) || !HasVersionsOfAllRows(sides.target)) {
     *obstacle = "one of them does not store its rows, or not all of them here";
     return {};
   }
-  std::vector<RangeKey> keys;
+  std::vector<Column> keys;
   std::vector<AttrNumber> of_source;
   std::vector<AttrNumber> of_target;
   for (size_t i = 0; i < sides.key_columns; ++i) {
-    const Column& column = sides.columns[i];
+    const compare::Column& column = sides.columns[i];
     // Range conditions find their operators in pg_catalog.
     if (!column.plain || !sides.key_equality[i].starts_with("OPERATOR(pg_catalog.")) {
       *obstacle = fmt::format("key column \"{}\" is computed, or has another type or collation",
@@ -105,103 +101,90 @@ std::vector<RangeKey> RangeKeys(const Sides& sides, std::string* obstacle) {
   return keys;
 }
 
-std::vector<RangeKey> RequireKeys(const Sides& sides) {
+KeyRanges::KeyRanges(const Sides& sides) : sides_(sides) {
   std::string obstacle;
-  std::vector<RangeKey> keys = RangeKeys(sides, &obstacle);
-  if (keys.empty())
+  columns_ = Columns(sides, &obstacle);
+  if (columns_.empty())
     pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
               fmt::format("{} and {} cannot be compared range by range",
                           pg::QualifiedName(sides.source), pg::QualifiedName(sides.target)),
               fmt::format("The reason: {}.", obstacle), "Use mode => 'snapshot'.");
-  return keys;
 }
 
-std::string Listed(const std::vector<RangeKey>& keys, std::string RangeKey::*side) {
+std::optional<std::string> RangeObstacle(const Sides& sides) {
+  std::string obstacle;
+  if (!KeyRanges::Columns(sides, &obstacle).empty()) return std::nullopt;
+  return obstacle;
+}
+
+std::string KeyRanges::Listed(std::string Column::*side) const {
   std::vector<std::string> names;
-  for (const RangeKey& key : keys)
-    names.push_back(key.*side);
+  for (const Column& column : columns_)
+    names.push_back(column.*side);
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-std::string Literals(const std::vector<RangeKey>& keys, const KeyPosition& position) {
+std::string KeyRanges::Literals(const KeyPosition& position) const {
   std::vector<std::string> values;
-  for (size_t i = 0; i < keys.size(); ++i)
-    values.push_back(fmt::format("CAST({} AS {})", pg::QuoteLiteral(position[i]), keys[i].type));
+  for (size_t i = 0; i < columns_.size(); ++i)
+    values.push_back(
+        fmt::format("CAST({} AS {})", pg::QuoteLiteral(position[i]), columns_[i].type));
   return fmt::format("{}", fmt::join(values, ", "));
 }
 
-std::string Between(const std::vector<RangeKey>& keys, std::string RangeKey::*side,
-                    const std::optional<KeyPosition>& after,
-                    const std::optional<KeyPosition>& end) {
+std::string KeyRanges::Condition(std::string Column::*side, const std::optional<KeyPosition>& after,
+                                 const std::optional<KeyPosition>& end) const {
   std::string condition;
-  if (after) condition = fmt::format("({}) > ({})", Listed(keys, side), Literals(keys, *after));
+  if (after) condition = fmt::format("({}) > ({})", Listed(side), Literals(*after));
   if (end)
-    condition += fmt::format("{}({}) <= ({})", condition.empty() ? "" : " AND ", Listed(keys, side),
-                             Literals(keys, *end));
+    condition += fmt::format("{}({}) <= ({})", condition.empty() ? "" : " AND ", Listed(side),
+                             Literals(*end));
   return condition;
 }
 
-std::string AsText(const std::vector<RangeKey>& keys) {
+std::string KeyRanges::AsText() const {
   std::vector<std::string> texts;
-  for (const RangeKey& key : keys)
-    texts.push_back(fmt::format("({})::pg_catalog.text", key.source));
+  for (const Column& column : columns_)
+    texts.push_back(fmt::format("({})::pg_catalog.text", column.source));
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
-// The first row's first columns.
-KeyPosition Position(const pg::Rows& rows, size_t columns) {
+KeyPosition KeyRanges::FirstPosition(const pg::Rows& rows) const {
   KeyPosition position;
-  for (size_t i = 0; i < columns; ++i)
+  for (size_t i = 0; i < columns_.size(); ++i)
     position.push_back(rows.Text(0, static_cast<int>(i) + 1).value());
   return position;
 }
 
-}  // namespace
-
-std::optional<std::string> RangeObstacle(const Sides& sides) {
-  std::string obstacle;
-  if (!RangeKeys(sides, &obstacle).empty()) return std::nullopt;
-  return obstacle;
-}
-
-void RequireRanges(const Sides& sides) {
-  (void)RequireKeys(sides);
-}
-
-std::optional<KeyPosition> LastKey(const Sides& sides) {
-  const std::vector<RangeKey> keys = RequireKeys(sides);
+std::optional<KeyPosition> KeyRanges::Last() const {
   std::vector<std::string> order;
-  for (const RangeKey& key : keys)
-    order.push_back(key.source + " DESC");
+  for (const Column& column : columns_)
+    order.push_back(column.source + " DESC");
   pg::Spi spi;
   const pg::Rows found =
-      spi.Query(fmt::format("SELECT {} FROM {} AS source ORDER BY {} LIMIT 1", AsText(keys),
-                            pg::QualifiedName(sides.source), fmt::join(order, ", ")));
+      spi.Query(fmt::format("SELECT {} FROM {} AS source ORDER BY {} LIMIT 1", AsText(),
+                            pg::QualifiedName(sides_.source), fmt::join(order, ", ")));
   if (found.empty()) return std::nullopt;
-  return Position(found, keys.size());
+  return FirstPosition(found);
 }
 
-std::optional<RangeEnd> FindRangeEnd(const Sides& sides, const std::optional<KeyPosition>& after,
-                                     int64_t rows, const std::optional<KeyPosition>& last) {
-  const std::vector<RangeKey> keys = RequireKeys(sides);
-  const std::string from = Between(keys, &RangeKey::source, after, std::nullopt);
+std::optional<RangeEnd> KeyRanges::FindEnd(const std::optional<KeyPosition>& after, int64_t rows,
+                                           const std::optional<KeyPosition>& last) const {
+  const std::string from = after ? Condition(&Column::source, after, std::nullopt) : "true";
   // By the column, as its collation has it.
-  const std::string beyond = last ? Between(keys, &RangeKey::source, last, std::nullopt) : "true";
+  const std::string beyond = last ? Condition(&Column::source, last, std::nullopt) : "true";
   pg::Spi spi;
-  const pg::Rows found = spi.Query(
-      fmt::format("SELECT {}, {} FROM {} AS source WHERE {} ORDER BY {} OFFSET {} LIMIT 1",
-                  AsText(keys), beyond, pg::QualifiedName(sides.source),
-                  from.empty() ? "true" : from, Listed(keys, &RangeKey::source), rows - 1));
+  const pg::Rows found = spi.Query(fmt::format(
+      "SELECT {}, {} FROM {} AS source WHERE {} ORDER BY {} OFFSET {} LIMIT 1", AsText(), beyond,
+      pg::QualifiedName(sides_.source), from, Listed(&Column::source), rows - 1));
   if (found.empty()) return std::nullopt;
-  return RangeEnd{Position(found, keys.size()),
-                  found.Bool(0, static_cast<int>(keys.size()) + 1).value()};
+  return RangeEnd{FirstPosition(found),
+                  found.Bool(0, static_cast<int>(columns_.size()) + 1).value()};
 }
 
-Conditions RangeConditions(const Sides& sides, const std::optional<KeyPosition>& after,
-                           const std::optional<KeyPosition>& end) {
-  const std::vector<RangeKey> keys = RequireKeys(sides);
-  return {Between(keys, &RangeKey::source, after, end),
-          Between(keys, &RangeKey::target, after, end)};
+Conditions KeyRanges::Between(const std::optional<KeyPosition>& after,
+                              const std::optional<KeyPosition>& end) const {
+  return {Condition(&Column::source, after, end), Condition(&Column::target, after, end)};
 }
 
 Conditions ChangedSince(uint64_t horizon) {

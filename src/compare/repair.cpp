@@ -82,9 +82,7 @@ void RequireTrueIndex(Oid relation, const std::string& count,
   const auto counted = [&](const char* seqscan, const char* indexes, const char* joins) {
     pg::GucScope settings;
     settings.Set("enable_seqscan", seqscan);
-    for (const char* const method :
-         {"enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"})
-      settings.Set(method, indexes);
+    settings.SetIndexScans(indexes);
     for (const char* const method : {"enable_hashjoin", "enable_mergejoin"})
       settings.Set(method, joins);
     pg::Spi spi;

@@ -61,10 +61,11 @@ class Pass {
     const Sides sides = LoadSides(comparison.source, comparison.target);
     RequireUnchanged(comparison, sides);
     Done range;
-    range.end = FindRangeEnd(sides, after_, rows, comparison.last_key);
+    const KeyRanges ranges(sides);
+    range.end = ranges.FindEnd(after_, rows, comparison.last_key);
     const std::optional<KeyPosition> end = range.end ? std::optional(range.end->key) : std::nullopt;
     Range part;
-    part.rows = RangeConditions(sides, after_, end);
+    part.rows = ranges.Between(after_, end);
     if (again_) part.changed = ChangedSince(comparison.horizon.value());
     pg::DebugPoint("compare_range");
     catalog::ComparedPart found = ComparePart(sides, comparison.seed, part);

@@ -54,7 +54,7 @@ int64_t Compare(const Arguments& arguments) {
     job.link = sides.link->id;
     if (!job.migration) job.migration = sides.link->migration;
   }
-  if (job.method == "rolling") compare::RequireRanges(sides);
+  if (job.method == "rolling") (void)compare::KeyRanges(sides);
   return job::Create(std::move(job));
 }
 

@@ -1,8 +1,8 @@
 // Resources of a transaction as C++ objects.
 //
-// Each takes its resource in the constructor and gives it back in Close() or the destructor. While an
-// exception unwinds, the destructors do nothing: the abort of the transaction releases everything,
-// and a second release would be the bug.
+// Each takes its resource in the constructor and gives it back in Close() or the destructor. While
+// an exception unwinds, the destructors do nothing: the abort of the transaction releases
+// everything, and a second release would be the bug.
 #pragma once
 
 #include <string>
@@ -34,8 +34,8 @@ class OpenRelation {
   // Raises undefined_table if the relation is gone.
   OpenRelation(Oid relation, LOCKMODE lock) : relation_(Call(try_relation_open, relation, lock)) {
     if (relation_ == nullptr)
-      Raise(ERRCODE_UNDEFINED_TABLE, "relation with OID " + std::to_string(relation) +
-                                         " does not exist any more");
+      Raise(ERRCODE_UNDEFINED_TABLE,
+            "relation with OID " + std::to_string(relation) + " does not exist any more");
   }
   ~OpenRelation() {
     if (relation_ != nullptr) ReleaseQuietly(probe_, [this] { relation_close(relation_, NoLock); });
@@ -59,8 +59,7 @@ class OpenRelation {
 // A snapshot registered with the current resource owner: it holds back pruning until released.
 class RegisteredSnapshot {
  public:
-  RegisteredSnapshot()
-      : snapshot_(Section([] { return RegisterSnapshot(GetLatestSnapshot()); })) {}
+  RegisteredSnapshot() : snapshot_(Section([] { return RegisterSnapshot(GetLatestSnapshot()); })) {}
   ~RegisteredSnapshot() { Release(); }
   RegisteredSnapshot(const RegisteredSnapshot&) = delete;
   RegisteredSnapshot& operator=(const RegisteredSnapshot&) = delete;
@@ -116,8 +115,7 @@ class Slot {
   Slot(TupleDesc descriptor, const TupleTableSlotOps* operations)
       : slot_(Call(MakeSingleTupleTableSlot, descriptor, operations)) {}
   ~Slot() {
-    if (slot_ != nullptr)
-      ReleaseQuietly(probe_, [this] { ExecDropSingleTupleTableSlot(slot_); });
+    if (slot_ != nullptr) ReleaseQuietly(probe_, [this] { ExecDropSingleTupleTableSlot(slot_); });
   }
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
@@ -129,7 +127,8 @@ class Slot {
   TupleTableSlot* slot_;
 };
 
-// Settings changed for a block, as a function's SET clause does it: back at the end, and by the abort.
+// Settings changed for a block, as a function's SET clause does it: back at the end, and by the
+// abort.
 class GucScope {
  public:
   GucScope() : level_(NewGUCNestLevel()) {}
@@ -138,6 +137,12 @@ class GucScope {
   }
   GucScope(const GucScope&) = delete;
   GucScope& operator=(const GucScope&) = delete;
+
+  // The ways to read a table by one of its indexes: "on" or "off".
+  void SetIndexScans(const char* value) {
+    for (const char* const name : {"enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"})
+      Set(name, value);
+  }
 
   // Both must be plain text; the value is copied by PostgreSQL.
   void Set(const char* name, const char* value) {

@@ -26,7 +26,7 @@ COMMENT ON TABLE migrate.comparison_result IS 'what comparisons of two tables fo
 COMMENT ON COLUMN migrate.comparison_result.columns IS 'the target''s columns that were compared';
 COMMENT ON COLUMN migrate.comparison_result.seed IS 'of the row hashes; another one in every comparison';
 COMMENT ON COLUMN migrate.comparison_result.verdict IS 'NULL while the comparison runs';
-COMMENT ON COLUMN migrate.comparison_result.reason IS 'why it is inconclusive, or its numbers are not complete';
+COMMENT ON COLUMN migrate.comparison_result.reason IS 'why it is inconclusive, or its numbers are not complete; or that so many rows differ that a repair is not the way';
 COMMENT ON COLUMN migrate.comparison_result.missing IS 'rows of the source that the target does not have';
 COMMENT ON COLUMN migrate.comparison_result.extra IS 'rows of the target that the source does not have';
 COMMENT ON COLUMN migrate.comparison_result.representation_only IS 'rows that the types'' own equality takes for equal, but that are not: 1.0 and 1.00, for one';

@@ -10,8 +10,8 @@ namespace pg_cutover::validate {
 
 Reader::Reader() {
   heap_.Set("enable_seqscan", "on");
-  for (const char* const setting : {"enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan",
-                                    "enable_partition_pruning", "constraint_exclusion"})
+  heap_.SetIndexScans("off");
+  for (const char* const setting : {"enable_partition_pruning", "constraint_exclusion"})
     heap_.Set(setting, "off");
 }
 

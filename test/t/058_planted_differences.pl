@@ -313,6 +313,7 @@ for ([ 0, '' ], [ 1, '' ], [ 10, 'both' ], [ 1000, 'source' ], [ 10_000, 'target
 	my $job = found_exactly('orders', 'orders_new', 'snapshot', "$count of a million");
 	is(named_by_sketch('orders', $job), 't', 'the sketch names them') if $count == 1000;
 	is(named_by_sketch('orders', $job), 'f', 'the sketch cannot name so many') if $count > 10_500;
+	is($jobs->ask("SELECT reason FROM migrate.comparison WHERE job = $job"), '', 'few of a million') if $count > 10_500;
 	$job = found_exactly('orders', 'orders_new', 'rolling', "$count of a million, range by range");
 	cmp_ok($jobs->job($job, 'batches'), '>', 3, 'in several ranges');
 	restore('orders');
@@ -332,6 +333,8 @@ for my $what ('missing', 'extra', 'exchanged', sort keys %changes)
 plant('parts', choose($pairs{parts}, 12_000, 'target'));
 my $job = found_exactly('parts', 'parts_new', 'snapshot', '12,000 of 50,000');
 is(named_by_sketch('parts', $job), 'f', 'the sketch cannot name so many');
+like($jobs->ask("SELECT reason FROM migrate.comparison WHERE job = $job"),
+	qr/^more than a tenth of the rows differ/, 'and who is to mend it hears that there is a better way');
 found_exactly('parts', 'parts_new', 'rolling', '12,000 of 50,000, range by range');
 restore('parts');
 
