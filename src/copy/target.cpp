@@ -109,7 +109,7 @@ void Target::OpenRoot(Oid relation) {
     estate_->es_output_cid = GetCurrentCommandId(true);
     root_ = makeNode(ResultRelInfo);
     ExecInitResultRelation(estate_, root_, 1);
-    CheckValidResultRel(root_, CMD_INSERT);
+    pg::compat::CheckInsertTarget(root_);
     ExecOpenIndices(root_, false);
     if (entry->relkind == RELKIND_PARTITIONED_TABLE) {
       routing_state_ = makeNode(ModifyTableState);

@@ -43,7 +43,7 @@ bool Nap(int64_t microseconds, const char* why) {
       CHECK_FOR_INTERRUPTS();
     }
     // A session reads its configuration between statements; a worker does it here.
-    if (ConfigReloadPending && IsBackgroundWorker) {
+    if (ConfigReloadPending && pg::compat::IsWorkerProcess()) {
       ConfigReloadPending = false;
       ProcessConfigFile(PGC_SIGHUP);
     }

@@ -90,6 +90,24 @@ inline TM_Result UpdateTuple(::Relation table, ItemPointer position, TupleTableS
   return result;
 }
 
+// 17: MERGE checks its actions, too (5f2e179bd).
+inline void CheckInsertTarget(ResultRelInfo* target) {
+#if PG_VERSION_NUM >= 170000
+  CheckValidResultRel(target, CMD_INSERT, NIL);
+#else
+  CheckValidResultRel(target, CMD_INSERT);
+#endif
+}
+
+// 17: told by the type of the process.
+inline bool IsWorkerProcess() {
+#if PG_VERSION_NUM >= 170000
+  return AmBackgroundWorkerProcess();
+#else
+  return IsBackgroundWorker;
+#endif
+}
+
 // 17: the local transaction id moved (ab355e3a8).
 inline LocalTransactionId CurrentLocalTransaction() {
 #if PG_VERSION_NUM >= 170000

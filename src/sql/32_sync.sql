@@ -51,3 +51,15 @@ SELECT c.link,
  ORDER BY c.link;
 COMMENT ON VIEW migrate.link_status IS
     'one row a link that is kept in step: incomplete until everything is copied, then complete, or broken and why';
+COMMENT ON COLUMN migrate.link_status.link IS 'id of the link';
+COMMENT ON COLUMN migrate.link_status.source IS 'rows flow from here; after a swap the new table is the source';
+COMMENT ON COLUMN migrate.link_status.target IS 'rows flow to here';
+COMMENT ON COLUMN migrate.link_status.state IS 'incomplete: rows are still to be copied; complete: the target is exact; broken: it cannot be trusted any more';
+COMMENT ON COLUMN migrate.link_status.on_reject IS 'what happens to a write whose row the target does not take: fail, suspend or record';
+COMMENT ON COLUMN migrate.link_status.boundary IS 'transactions from this id on wrote with the trigger in place';
+COMMENT ON COLUMN migrate.link_status.installed_at IS 'when dual-write was turned on';
+COMMENT ON COLUMN migrate.link_status.complete_at IS 'when everything was copied';
+COMMENT ON COLUMN migrate.link_status.broken IS 'why the target cannot be trusted any more; NULL: it can';
+COMMENT ON COLUMN migrate.link_status.broken_at IS 'when a job noted it; NULL while only this view has seen it';
+COMMENT ON COLUMN migrate.link_status.rejected_rows IS 'writes that succeeded although the target did not take the row';
+COMMENT ON COLUMN migrate.link_status.migration IS 'name of the migration that the link belongs to';

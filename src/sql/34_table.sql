@@ -44,3 +44,11 @@ SELECT s.live AS current,
  ORDER BY s.id;
 COMMENT ON VIEW migrate.revert_verdict IS
     'one row a table that took another one''s place: whether migrate_revert would lose nothing, and if not, which rows prevent it';
+COMMENT ON COLUMN migrate.revert_verdict.current IS 'the table in use';
+COMMENT ON COLUMN migrate.revert_verdict.previous IS 'the table that was in use before';
+COMMENT ON COLUMN migrate.revert_verdict.lossless IS 'migrate_revert would lose nothing';
+COMMENT ON COLUMN migrate.revert_verdict.reason IS 'why it would lose something; NULL: it would not';
+COMMENT ON COLUMN migrate.revert_verdict.rejected_rows IS 'writes of which the previous table did not take the row';
+COMMENT ON COLUMN migrate.revert_verdict.rejected_keys IS 'their keys, at most 100';
+COMMENT ON COLUMN migrate.revert_verdict.rejected_because IS 'their errors, in the order of the keys';
+COMMENT ON COLUMN migrate.revert_verdict.swapped_at IS 'when the tables changed places';

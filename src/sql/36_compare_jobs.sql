@@ -25,6 +25,22 @@ SELECT r.job, r.source, r.target, r.verdict, r.rows_source, r.rows_target, r.mis
     OR pg_catalog.pg_has_role('pg_monitor', 'USAGE')
  ORDER BY r.job DESC;
 COMMENT ON VIEW migrate.comparison IS 'one row a comparison, newest first: the verdict, and how many rows differ in which way';
+COMMENT ON COLUMN migrate.comparison.job IS 'id of the job, which may be a cutover: its phase verify compares too';
+COMMENT ON COLUMN migrate.comparison.source IS 'what the rows should be';
+COMMENT ON COLUMN migrate.comparison.target IS 'what was compared with it';
+COMMENT ON COLUMN migrate.comparison.verdict IS 'equal, different or inconclusive; NULL while it runs, and where it was cancelled';
+COMMENT ON COLUMN migrate.comparison.rows_source IS 'rows of the source that were compared';
+COMMENT ON COLUMN migrate.comparison.rows_target IS 'rows of the target that were compared';
+COMMENT ON COLUMN migrate.comparison.missing IS 'rows that only the source has';
+COMMENT ON COLUMN migrate.comparison.extra IS 'rows that only the target has';
+COMMENT ON COLUMN migrate.comparison.changed IS 'rows that differ in a value';
+COMMENT ON COLUMN migrate.comparison.representation_only IS 'rows that differ only in how a value is written: 1.0 and 1.00, for one';
+COMMENT ON COLUMN migrate.comparison.method IS 'snapshot or rolling';
+COMMENT ON COLUMN migrate.comparison.snapshot_ms IS 'how long the longest snapshot was held';
+COMMENT ON COLUMN migrate.comparison.started_at IS 'when it began';
+COMMENT ON COLUMN migrate.comparison.finished_at IS 'when it ended';
+COMMENT ON COLUMN migrate.comparison.columns IS 'the target''s columns that were compared';
+COMMENT ON COLUMN migrate.comparison.reason IS 'why it is inconclusive, or its numbers are not complete; or that so many rows differ that a repair is not the way';
 
 -- Rows of users' tables: for those alone who may act as the role that read them.
 CREATE VIEW migrate.difference WITH (security_barrier) AS
@@ -34,6 +50,14 @@ SELECT d.job, d.key, d.kind, d.columns, d.source_row, d.target_row, d.repaired_a
  WHERE pg_catalog.pg_has_role(j.effective_role, 'USAGE')
  ORDER BY d.job DESC, d.id;
 COMMENT ON VIEW migrate.difference IS 'the rows that comparisons found to differ: up to 10,000 each';
+COMMENT ON COLUMN migrate.difference.job IS 'the comparison that found the row';
+COMMENT ON COLUMN migrate.difference.key IS 'by the target''s column names; NULL in tables without a key';
+COMMENT ON COLUMN migrate.difference.kind IS 'missing, extra, changed or representation';
+COMMENT ON COLUMN migrate.difference.columns IS 'those that differ';
+COMMENT ON COLUMN migrate.difference.source_row IS 'what the source says; NULL where it has no such row or the row is longer than 2 kB';
+COMMENT ON COLUMN migrate.difference.target_row IS 'what the target has; NULL where it has no such row or the row is longer than 2 kB';
+COMMENT ON COLUMN migrate.difference.repaired_at IS 'when migrate_repair made it equal';
+COMMENT ON COLUMN migrate.difference.times IS 'how many such rows one side has more; above 1 only in tables without a key';
 
 CREATE FUNCTION @extschema@.migrate_repair(comparison bigint, dry_run boolean = true) RETURNS bigint
     AS 'MODULE_PATHNAME', 'pg_cutover_repair' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -47,3 +71,12 @@ SELECT l.job, l.comparison, l.key, l.action, l.dry_run, l.before, l.after, l.err
  WHERE pg_catalog.pg_has_role(j.effective_role, 'USAGE')
  ORDER BY l.job DESC, l.id;
 COMMENT ON VIEW migrate.repair IS 'what repairs did to each row, or would have done';
+COMMENT ON COLUMN migrate.repair.job IS 'id of the repair';
+COMMENT ON COLUMN migrate.repair.comparison IS 'the comparison that listed the row';
+COMMENT ON COLUMN migrate.repair.key IS 'the row''s key, by the target''s column names';
+COMMENT ON COLUMN migrate.repair.action IS 'write, delete, none: it was equal by then, or failed: see error';
+COMMENT ON COLUMN migrate.repair.dry_run IS 'true: it says what would have been done';
+COMMENT ON COLUMN migrate.repair.before IS 'the target''s row as it was; NULL: there was none, or it is longer than 2 kB';
+COMMENT ON COLUMN migrate.repair.after IS 'the target''s row as it is now, or would be; NULL: there is none, or it is longer than 2 kB';
+COMMENT ON COLUMN migrate.repair.error IS 'why the row could not be written';
+COMMENT ON COLUMN migrate.repair.at IS 'when the row was looked at';

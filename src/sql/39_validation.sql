@@ -42,3 +42,12 @@ SELECT r.run, r.migration, r.check_name, r.kind, r.status, r.details, r.started_
  ORDER BY r.id;
 COMMENT ON VIEW migrate.validation IS
     'what every run of migrate_validate found: one row a check, the oldest first';
+COMMENT ON COLUMN migrate.validation.run IS 'the same number for all checks of a run';
+COMMENT ON COLUMN migrate.validation.migration IS 'name of the migration';
+COMMENT ON COLUMN migrate.validation.check_name IS 'name of the check';
+COMMENT ON COLUMN migrate.validation.kind IS 'what the check looks at: row_count, checksum, foreign_keys, ...';
+COMMENT ON COLUMN migrate.validation.status IS 'PASS, FAIL or INCONCLUSIVE';
+COMMENT ON COLUMN migrate.validation.details IS 'numbers, names, samples; the error where a check failed by itself';
+COMMENT ON COLUMN migrate.validation.started_at IS 'when the check began';
+COMMENT ON COLUMN migrate.validation.duration_ms IS 'how long it took';
+COMMENT ON COLUMN migrate.validation.run_by IS 'the role that called migrate_validate';

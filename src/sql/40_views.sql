@@ -89,6 +89,34 @@ SELECT j.id AS job,
     OR pg_catalog.pg_has_role('pg_monitor', 'USAGE')
  ORDER BY j.id DESC;
 COMMENT ON VIEW migrate.progress IS 'one row a job, newest first: state, phase, rate, time left, and why it waits';
+COMMENT ON COLUMN migrate.progress.job IS 'id of the job';
+COMMENT ON COLUMN migrate.progress.kind IS 'named after the function that makes such jobs; verify: compares a pair that waits for its cutover';
+COMMENT ON COLUMN migrate.progress.source IS 'the table that rows come from, or the first of two that are compared';
+COMMENT ON COLUMN migrate.progress.target IS 'the table that rows go to, or the second of two that are compared';
+COMMENT ON COLUMN migrate.progress.state IS 'queued, running, paused, succeeded, failed or cancelled';
+COMMENT ON COLUMN migrate.progress.phase IS 'the step it is at; a resumed job goes on with it';
+COMMENT ON COLUMN migrate.progress.rows_done IS 'target rows written and kept; of a comparison: source rows read; of a repair: rows written or deleted, or that would be';
+COMMENT ON COLUMN migrate.progress.rows_total IS 'estimate from the source''s statistics, at least rows_done; NULL where there are none; exact once the job has succeeded';
+COMMENT ON COLUMN migrate.progress.percent IS 'how far it is: of source blocks, or of rows; NULL: unknown';
+COMMENT ON COLUMN migrate.progress.rows_per_second IS 'running: of late; ended: rows over the time spent in batches';
+COMMENT ON COLUMN migrate.progress.eta IS 'time left for the rows at the current rate; NULL: unknown, or past the rows';
+COMMENT ON COLUMN migrate.progress.throttled_by IS 'why an unfinished job waits; NULL: it works';
+COMMENT ON COLUMN migrate.progress.workers IS 'how many workers were asked for';
+COMMENT ON COLUMN migrate.progress.started_at IS 'of the first start';
+COMMENT ON COLUMN migrate.progress.finished_at IS 'of the last end';
+COMMENT ON COLUMN migrate.progress.elapsed IS 'between the first start and the last end, or until now; pauses included';
+COMMENT ON COLUMN migrate.progress.error IS 'what a failed job failed with';
+COMMENT ON COLUMN migrate.progress.bar IS 'percent as a bar';
+COMMENT ON COLUMN migrate.progress.migration IS 'name of the migration that the job belongs to';
+COMMENT ON COLUMN migrate.progress.rows_read IS 'source rows that passed the filter';
+COMMENT ON COLUMN migrate.progress.rows_taken_back IS 'rows that somebody changed while they were copied; copied again where still due';
+COMMENT ON COLUMN migrate.progress.rows_deferred IS 'rows that are looked at again in phase deferred';
+COMMENT ON COLUMN migrate.progress.bytes_written IS 'size of the rows written by the direct method';
+COMMENT ON COLUMN migrate.progress.wal_bytes IS 'WAL written by the workers';
+COMMENT ON COLUMN migrate.progress.batches IS 'committed batches';
+COMMENT ON COLUMN migrate.progress.pids IS 'process ids of the workers at work';
+COMMENT ON COLUMN migrate.progress.error_detail IS 'the facts of the error';
+COMMENT ON COLUMN migrate.progress.error_hint IS 'what to do about the error';
 
 CREATE VIEW migrate.event WITH (security_barrier) AS
 SELECT e.id, e.at, e.actor, e.kind, e.migration, e.link, e.job, e.source, e.target, e.message, e.details, e.inverse
@@ -99,3 +127,15 @@ SELECT e.id, e.at, e.actor, e.kind, e.migration, e.link, e.job, e.source, e.targ
  ORDER BY e.id;
 COMMENT ON VIEW migrate.event IS
     'append-only audit log: who did what to which tables, when, and the call that undoes it';
+COMMENT ON COLUMN migrate.event.id IS 'events are numbered as they were written';
+COMMENT ON COLUMN migrate.event.at IS 'when it was done';
+COMMENT ON COLUMN migrate.event.actor IS 'the role that did it';
+COMMENT ON COLUMN migrate.event.kind IS 'what it is about: link, sync, job, phase, cutover, ...';
+COMMENT ON COLUMN migrate.event.migration IS 'name of the migration that it belongs to';
+COMMENT ON COLUMN migrate.event.link IS 'id of the link that it belongs to';
+COMMENT ON COLUMN migrate.event.job IS 'id of the job that it belongs to';
+COMMENT ON COLUMN migrate.event.source IS 'qualified name of the source at that time';
+COMMENT ON COLUMN migrate.event.target IS 'qualified name of the target at that time';
+COMMENT ON COLUMN migrate.event.message IS 'what was done, in words';
+COMMENT ON COLUMN migrate.event.details IS 'what else is known';
+COMMENT ON COLUMN migrate.event.inverse IS 'the call that undoes it, where there is one';

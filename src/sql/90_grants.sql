@@ -20,9 +20,6 @@ BEGIN
         EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA migrate TO %s', grantee);
         EXECUTE pg_catalog.format('GRANT SELECT ON %s TO %s', views, grantee);
     END IF;
-    IF access = 'operator' AND NOT pg_catalog.has_schema_privilege(grantee, '@extschema@', 'USAGE') THEN
-        EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA @extschema@ TO %s', grantee);
-    END IF;
     FOR routine IN
         SELECT p.oid::pg_catalog.regprocedure AS signature,
                p.proname IN ('progress_bar', 'job_has_worker', 'scan_progress', 'capture_problems') AS for_monitors
