@@ -182,6 +182,24 @@ CREATE TABLE r_fine (id int PRIMARY KEY, w int);
 SELECT migrate_link('r_fine', 'copy', owner => false) > 0 AS linked;
 SELECT migrate_sync('r_fine', 'copy');
 
+-- A key that is too long for the target's is nobody's: it is not cut to the key of another row.
+CREATE DOMAIN short_code AS varchar(3);
+CREATE TABLE coded (code varchar(3) PRIMARY KEY, note text);
+CREATE TABLE coded_by_domain (code short_code PRIMARY KEY, note text);
+INSERT INTO coded VALUES ('abc', 'own');
+INSERT INTO coded_by_domain VALUES ('abc', 'own');
+CREATE TABLE code_notes (code text PRIMARY KEY, note text);
+INSERT INTO code_notes VALUES ('abcd', 'of abcd');
+\set VERBOSITY terse
+SELECT migrate_link('code_notes', 'coded', owner => false) > 0 AS linked;
+SELECT migrate_backfill('code_notes', 'coded', sync => false) AS job \gset
+CALL migrate_wait(:job);
+SELECT migrate_link('code_notes', 'coded_by_domain', owner => false) > 0 AS linked;
+SELECT migrate_backfill('code_notes', 'coded_by_domain', sync => false) AS job \gset
+CALL migrate_wait(:job);
+\set VERBOSITY default
+SELECT * FROM coded UNION ALL SELECT * FROM coded_by_domain;
+
 RESET search_path;
 DROP SCHEMA partial CASCADE;
 DROP EXTENSION pg_cutover;

@@ -36,6 +36,16 @@ SELECT refused($$SELECT migrate_link('s', 'd', '{"a": "source.nope"}')$$);
 SELECT refused($$SELECT migrate_link('s', 'd', '{"a": "s.a"}')$$);
 SELECT refused($$SELECT migrate_link('s', 'd', '{"g": "a"}')$$);
 SELECT refused($$SELECT migrate_link('s', 'd', '{"a": "t"}')$$);
+-- the cast it names is one that leaves it to the assignment to refuse what is too long
+CREATE DOMAIN four_bits AS bit(4);
+CREATE TABLE bits (id int PRIMARY KEY, b bit(4), v varbit(4), d four_bits, l four_bits[]);
+SELECT refused($$SELECT migrate_link('s', 'bits', '{"b": "t"}')$$);
+SELECT refused($$SELECT migrate_link('s', 'bits', '{"v": "t"}')$$);
+SELECT refused($$SELECT migrate_link('s', 'bits', '{"v": "NULL", "d": "t"}')$$);
+SELECT refused($$SELECT migrate_link('s', 'bits', '{"v": "NULL", "l": "t"}')$$);
+SELECT refused($$SELECT migrate_link('s', 'bits', '{"v": "NULL", "b": "a"}')$$);
+DROP TABLE bits;
+DROP DOMAIN four_bits;
 SELECT refused($$SELECT migrate_link('s', 'd', '{"a": null}')$$);
 SELECT refused($$SELECT migrate_link('s', 'd', '["a"]')$$);
 SELECT refused($$SELECT migrate_link('s', 'd', '{"a": "''x''"}')$$);

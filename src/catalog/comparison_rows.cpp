@@ -146,15 +146,28 @@ std::string FinishComparison(int64_t job, int64_t most) {
 std::optional<int64_t> CleanComparison(int64_t link, int64_t max_age_ms) {
   Scope scope;
   const pg::Rows rows = scope.Execute(
+      "WITH pair AS (SELECT source::oid, target::oid FROM migrate.link WHERE id = $1), "
+      // Of the same tables, whichever was named first, and of this link.
+      "other AS (SELECT o.job, o.verdict, "
+      "coalesce(o.finished_at, j.finished_at, 'infinity') AS until, "
+      "o.missing + o.extra + o.changed + o.representation_only AS differ "
+      "FROM migrate.comparison_result o JOIN migrate.job j ON j.id = o.job, pair "
+      "WHERE o.link = $1 OR (o.source, o.target) = (pair.source, pair.target) "
+      "OR (o.target, o.source) = (pair.source, pair.target)), "
+      "failed AS (SELECT j.finished_at FROM migrate.job j, pair "
+      "WHERE j.kind IN ('compare', 'verify') AND j.state = 'failed' AND (j.link = $1 "
+      "OR (j.source, j.target) = (pair.source, pair.target) "
+      "OR (j.target, j.source) = (pair.source, pair.target))) "
       "SELECT r.job FROM migrate.comparison_result r JOIN migrate.capture c ON c.link = r.link "
       "WHERE r.link = $1 AND r.verdict = 'equal' AND r.started_at > c.complete_at "
       "AND r.started_at > clock_timestamp() - make_interval(secs => $2 / 1000.0) "
-      "AND NOT EXISTS (SELECT FROM migrate.comparison_result o "
-      "JOIN migrate.difference_row d ON d.job = o.job "
-      "WHERE o.link = r.link AND d.repaired_at > r.started_at) "
-      "AND NOT EXISTS (SELECT FROM migrate.comparison_result o WHERE o.link = r.link "
-      "AND o.finished_at > r.started_at AND o.verdict <> 'equal') ORDER BY r.started_at DESC LIMIT "
-      "1",
+      "AND NOT EXISTS (SELECT FROM other o JOIN migrate.difference_row d ON d.job = o.job "
+      "WHERE d.repaired_at > r.started_at) "
+      "AND NOT EXISTS (SELECT FROM other o WHERE o.until > r.started_at "
+      "AND (o.verdict <> 'equal' OR o.differ > 0)) "
+      // Why is not asked: it could not say that they are equal.
+      "AND NOT EXISTS (SELECT FROM failed f WHERE f.finished_at > r.started_at) "
+      "ORDER BY r.started_at DESC LIMIT 1",
       {Argument::Int8(link), Argument::Int8(max_age_ms)});
   if (rows.empty()) return std::nullopt;
   return rows.Int8(0, 1);

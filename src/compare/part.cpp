@@ -185,7 +185,8 @@ uint64_t RandomSeed() {
 }
 
 catalog::ComparedPart ComparePart(const Sides& sides, uint64_t seed, const Range& range) {
-  if (sides.link && link::HasSubquery(*sides.link)) LockByPlanning(sides, seed);
+  if (sides.link && (link::HasSubquery(*sides.link) || sides.several_sources))
+    LockByPlanning(sides, seed);
   return CompareUnderOneSnapshot(sides, seed, range, nullptr);
 }
 

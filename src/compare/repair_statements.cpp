@@ -89,8 +89,9 @@ RepairStatements BuildRepairStatements(const Sides& sides) {
   statements.lock_target =
       fmt::format("SELECT {} AND {} FOR UPDATE", sides.target_rows, statements.target_key);
   statements.remove =
-      fmt::format("DELETE FROM {} AS target WHERE {} AND NOT EXISTS (SELECT {} AND {})", target,
-                  statements.target_key, sides.source_rows, statements.source_key);
+      fmt::format("DELETE FROM {} AS target WHERE {}{} AND NOT EXISTS (SELECT {} AND {})", target,
+                  statements.target_key, sides.target_restriction, sides.source_rows,
+                  statements.source_key);
   const auto count_in = [&](Oid relation, Side side, const char* alias) {
     return fmt::format(
         "SELECT pg_catalog.count(*) FROM (SELECT u.key FROM pg_catalog.unnest(CAST($1 AS "

@@ -6,7 +6,9 @@
 #include "catalog/scope.hpp"
 #include "catalog/swap_rows.hpp"
 #include "compare/image.hpp"
+#include "compare/other_sources.hpp"
 #include "compare/sides.hpp"
+#include "link/assignment.hpp"
 #include "link/key.hpp"
 #include "link/mapping.hpp"
 #include "pg/call.hpp"
@@ -54,25 +56,11 @@ std::vector<std::string> ColumnNames(::Relation relation) {
   return names;
 }
 
-// The value as an assignment to the column makes it. An explicit cast to varchar(3) would cut a
-// longer value, which an assignment refuses; and both sides have one collation, or = could not
-// tell which to use.
-std::string AsColumn(const std::string& expression, Form_pg_attribute attribute) {
-  const Oid type = attribute->atttypid;
-  const int32 length = attribute->atttypmod;
-  std::string value;
-  const char* function = nullptr;
-  if (length >= 0) {
-    if (type == VARCHAROID) function = "varchar";
-    if (type == BPCHAROID) function = "bpchar";
-    if (type == BITOID) function = "bit";
-    if (type == VARBITOID) function = "varbit";
-  }
-  if (function != nullptr)
-    value = fmt::format(R"(pg_catalog."{0}"(CAST(({1}) AS pg_catalog."{0}"), {2}, false))",
-                        function, expression, length);
-  else
-    value = fmt::format("CAST(({}) AS {})", expression, pg::TypeName(type, length));
+// The value as the column would hold it. Both sides have one collation, or = could not tell which
+// to use.
+std::string AsColumn(const std::string& expression, ::Relation source,
+                     Form_pg_attribute attribute) {
+  const std::string value = link::AsAssigned(expression, source, *attribute);
   if (!OidIsValid(attribute->attcollation)) return value;
   const Oid collation = attribute->attcollation;
   return fmt::format("({}) COLLATE {}", value, pg::Section([=]() -> const char* {
@@ -80,7 +68,8 @@ std::string AsColumn(const std::string& expression, Form_pg_attribute attribute)
                      }));
 }
 
-Column MakeColumn(::Relation target, const std::string& name, const std::string& expression) {
+Column MakeColumn(::Relation source, ::Relation target, const std::string& name,
+                  const std::string& expression) {
   const Form_pg_attribute attribute = Attribute(target, name);
   if (attribute == nullptr)
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -89,18 +78,23 @@ Column MakeColumn(::Relation target, const std::string& name, const std::string&
               {}, "Link the tables again.");
   Column column;
   column.name = name;
-  column.source = AsColumn(expression, attribute);
+  column.source = AsColumn(expression, source, attribute);
   column.target = "target." + pg::QuoteIdentifier(name);
   column.type = attribute->atttypid;
   return column;
 }
 
-std::vector<Column> LinkedColumns(const catalog::LinkRow& link, ::Relation target) {
+}  // namespace
+
+std::vector<Column> LinkedColumns(const catalog::LinkRow& link, ::Relation source,
+                                  ::Relation target) {
   std::vector<Column> columns;
   for (const catalog::MappedColumn& mapped : link.mapping)
-    columns.push_back(MakeColumn(target, mapped.column, mapped.expression));
+    columns.push_back(MakeColumn(source, target, mapped.column, mapped.expression));
   return columns;
 }
+
+namespace {
 
 std::vector<Column> ColumnsByName(::Relation source, ::Relation target) {
   std::vector<Column> columns;
@@ -110,7 +104,7 @@ std::vector<Column> ColumnsByName(::Relation source, ::Relation target) {
       alone.push_back(
           fmt::format("\"{}\" of {}", name, pg::QualifiedName(RelationGetRelid(target))));
     else
-      columns.push_back(MakeColumn(target, name, "source." + pg::QuoteIdentifier(name)));
+      columns.push_back(MakeColumn(source, target, name, "source." + pg::QuoteIdentifier(name)));
   }
   for (const std::string& name : ColumnNames(source))
     if (Attribute(target, name) == nullptr)
@@ -188,6 +182,8 @@ void FindPlainColumn(const Sides& sides, ::Relation source, ::Relation target, C
   }
 }
 
+}  // namespace
+
 std::string EqualityOf(pg::Spi& spi, Oid type) {
   const Oid equality =
       pg::Section([=] { return lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr; });
@@ -202,6 +198,8 @@ std::string EqualityOf(pg::Spi& spi, Oid type) {
               "The type has no default equality.");
   return rows.Text(0, 1).value();
 }
+
+namespace {
 
 // The way back of a migration with a filter: the old table keeps rows that the new one never had.
 bool TargetHasMore(const catalog::LinkRow& link) {
@@ -222,8 +220,14 @@ std::string WithPartner(const Sides& sides, const std::string& other_rows) {
 void Restrict(Sides* sides) {
   const std::string source = sides->source_rows;
   const std::string target = sides->target_rows;
-  if (!sides->link->owner || TargetHasMore(*sides->link))
-    sides->target_rows += WithPartner(*sides, source);
+  if (!sides->link->owner || TargetHasMore(*sides->link)) {
+    sides->target_restriction = WithPartner(*sides, source);
+  } else if (const std::vector<catalog::LinkRow> others = OtherSources(*sides->link);
+             !others.empty()) {
+    sides->target_restriction = WithoutOtherSources(*sides, others);
+    sides->several_sources = true;
+  }
+  sides->target_rows += sides->target_restriction;
   if (!sides->link->owner) sides->source_rows += WithPartner(*sides, target);
 }
 
@@ -241,8 +245,8 @@ Sides LoadSides(Oid source, Oid target) {
   sides.source = source;
   sides.target = target;
   sides.link = catalog::FindLink(source, target);
-  sides.columns =
-      sides.link ? LinkedColumns(*sides.link, to.get()) : ColumnsByName(from.get(), to.get());
+  sides.columns = sides.link ? LinkedColumns(*sides.link, from.get(), to.get())
+                             : ColumnsByName(from.get(), to.get());
   const std::vector<std::string> key = sides.link ? sides.link->target_key : KeyByName(to.get());
   PutKeyFirst(key, &sides.columns);
   sides.key_columns = key.size();

@@ -12,6 +12,7 @@
 #include "core/sketch.hpp"
 
 #include "catalog/link_rows.hpp"
+#include "pg/spi.hpp"
 
 #include "pg/pg.hpp"
 
@@ -44,6 +45,10 @@ struct Sides {
   // FROM and WHERE, with the aliases source and target.
   std::string source_rows;
   std::string target_rows;
+  // " AND ..." that target_rows ends in, over alias target: which of its rows are the source's.
+  std::string target_restriction;
+  // It reads the tables of other links.
+  bool several_sources = false;
   // "OPERATOR(schema.=)" for each key column: an extension's operator is not on the search path.
   std::vector<std::string> key_equality;
 };
@@ -53,6 +58,13 @@ struct Sides {
 //   feature_not_supported              without a link: columns that only one side has
 //   object_not_in_prerequisite_state   the tables no longer fit their link
 Sides LoadSides(Oid source, Oid target);
+
+// One for each mapped column, in the mapping's order.
+std::vector<Column> LinkedColumns(const catalog::LinkRow& link, ::Relation source,
+                                  ::Relation target);
+
+// "OPERATOR(schema.=)" of the type. Raises feature_not_supported where it has none.
+std::string EqualityOf(pg::Spi& spi, Oid type);
 
 // Raises wrong_object_type unless it is something that can be selected from.
 void RequireRows(Oid relation);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "copy/sql_text.hpp"
+#include "link/assignment.hpp"
 #include "link/key.hpp"
 #include "link/mapping.hpp"
 #include "pg/call.hpp"
@@ -21,7 +22,7 @@ struct Key {
   std::string type;
 };
 
-std::string ColumnType(::Relation relation, const std::string& column) {
+const FormData_pg_attribute& KeyColumn(::Relation relation, const std::string& column) {
   const char* const name = column.c_str();
   const AttrNumber number =
       pg::Section([=] { return get_attnum(RelationGetRelid(relation), name); });
@@ -29,25 +30,29 @@ std::string ColumnType(::Relation relation, const std::string& column) {
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("key column \"{}\" of {} is gone", column,
                           pg::QualifiedName(RelationGetRelid(relation))));
-  const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), number - 1);
-  return pg::TypeName(attribute->atttypid, attribute->atttypmod);
+  return *TupleDescAttr(RelationGetDescr(relation), number - 1);
+}
+
+std::string TypeOf(const FormData_pg_attribute& column) {
+  return pg::TypeName(column.atttypid, column.atttypmod);
 }
 
 std::vector<Key> Keys(const catalog::LinkRow& link) {
   std::vector<Key> keys;
+  const pg::OpenRelation source(link.source, AccessShareLock);
   if (!link.source_key.empty()) {
-    const pg::OpenRelation source(link.source, AccessShareLock);
     for (const std::string& column : link.source_key)
-      keys.push_back(
-          {column, "source." + pg::QuoteIdentifier(column), ColumnType(source.get(), column)});
+      keys.push_back({column, "source." + pg::QuoteIdentifier(column),
+                      TypeOf(KeyColumn(source.get(), column))});
     return keys;
   }
   const pg::OpenRelation target(link.target, AccessShareLock);
   for (const std::string& column : link.target_key) {
-    const std::string type = ColumnType(target.get(), column);
+    const FormData_pg_attribute& attribute = KeyColumn(target.get(), column);
     for (const catalog::MappedColumn& mapped : link.mapping)
       if (mapped.column == column)
-        keys.push_back({column, fmt::format("CAST(({}) AS {})", mapped.expression, type), type});
+        keys.push_back({column, link::AsAssigned(mapped.expression, source.get(), attribute),
+                        TypeOf(attribute)});
   }
   return keys;
 }
@@ -106,8 +111,10 @@ const std::string& MappedFrom(const catalog::LinkRow& link, const std::string& c
       fmt::format("key column \"{}\" of {} is not mapped", column, pg::QualifiedName(link.target)));
 }
 
-// "target.a OPERATOR(pg_catalog.=) CAST((source.a) AS integer) AND ..."
+// "target.a OPERATOR(pg_catalog.=) CAST((source.a) AS integer) AND ..." A key that were cut would
+// fill the row of another one.
 std::string SameKey(const catalog::LinkRow& link) {
+  const pg::OpenRelation source(link.source, AccessShareLock);
   const pg::OpenRelation target(link.target, AccessShareLock);
   const Oid index = link::KeyIndex(target.get(), link.target_key);
   if (!OidIsValid(index))
@@ -120,10 +127,10 @@ std::string SameKey(const catalog::LinkRow& link) {
   std::vector<std::string> conditions;
   for (size_t i = 0; i < link.target_key.size(); ++i) {
     const std::string& column = link.target_key[i];
-    conditions.push_back(fmt::format("target.{} {} CAST(({}) AS {}){}", pg::QuoteIdentifier(column),
-                                     comparisons.Text(i, 1).value(), MappedFrom(link, column),
-                                     ColumnType(target.get(), column),
-                                     comparisons.Text(i, 2).value()));
+    conditions.push_back(fmt::format(
+        "target.{} {} {}{}", pg::QuoteIdentifier(column), comparisons.Text(i, 1).value(),
+        link::AsAssigned(MappedFrom(link, column), source.get(), KeyColumn(target.get(), column)),
+        comparisons.Text(i, 2).value()));
   }
   return fmt::format("{}", fmt::join(conditions, " AND "));
 }

@@ -5,8 +5,10 @@
 
 #include "link/columns.hpp"
 
+#include "link/assignment.hpp"
 #include "link/expression.hpp"
 #include "link/function_bodies.hpp"
+#include "link/json.hpp"
 #include "pg/call.hpp"
 #include "pg/text.hpp"
 
@@ -39,6 +41,29 @@ const FormData_pg_attribute* FindColumn(TupleDesc columns, const std::string& na
     if (!column->attisdropped && name == NameStr(column->attname)) return column;
   }
   return nullptr;
+}
+
+// The cast that the user may give is one without a length, where a cast to a length cuts values:
+// the assignment that follows it then refuses them. An integer's cast to bit has no such form.
+std::string CastHint(const std::string& name, const std::string& expression, Oid given,
+                     const FormData_pg_attribute* column) {
+  struct Wanted {
+    Oid type;
+    int32 length;
+    bool cuts;
+  };
+  const Wanted wanted = pg::Section([=] {
+    const bool cuts = ExplicitCastCuts(column->atttypid, column->atttypmod);
+    if (cuts && !CastKeepsLastBits(given, column->atttypid))
+      return Wanted{WithoutLength(column->atttypid), -1, false};
+    return Wanted{column->atttypid, column->atttypmod, cuts};
+  });
+  const std::string columns = fmt::format(
+      "{{{}: {}}}", JsonText(name),
+      JsonText(fmt::format("({})::{}", expression, pg::TypeName(wanted.type, wanted.length))));
+  return fmt::format(
+      "Write the cast, as in columns => {}.{}", pg::QuoteLiteral(columns),
+      wanted.cuts ? " It keeps the last bits of the number that there is room for." : "");
 }
 
 class Resolver {
@@ -149,8 +174,7 @@ class Resolver {
           fmt::format("column \"{}\" of target {} is of type {} but its mapping is of type {}",
                       name, TargetName(), type, pg::TypeName(given, -1)),
           fmt::format("It is mapped from: {}", origin.text),
-          fmt::format("Write the cast, as in columns => '{{\"{}\": \"({})::{}\"}}'.", name,
-                      origin.text, type));
+          CastHint(name, origin.text, given, column));
     }
     RequireKnownNames(origin, coerced);
     result_.columns.push_back({column->attnum, name, std::move(expression), coerced});

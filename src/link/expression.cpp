@@ -61,6 +61,16 @@ bool IsRawSubquery(Node* node, void* argument) {
   return IsA(node, SubLink) || WalkRawChildren(node, IsRawSubquery, argument);
 }
 
+// For use inside Section kernels.
+Node* Transform(ParseState* state, Node* raw, ::Relation source) {
+  ParseNamespaceItem* const item = addRangeTableEntryForRelation(
+      state, source, AccessShareLock, makeAlias(kSourceAlias, NIL), true, true);
+  addNSItemToQuery(state, item, false, true, true);
+  Node* const value = transformExpr(state, raw, EXPR_KIND_SELECT_TARGET);
+  assign_expr_collations(state, value);
+  return value;
+}
+
 std::string WithoutTrailingSpace(std::string text) {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\n'))
     text.pop_back();
@@ -146,11 +156,7 @@ Node* AnalyseExpression(const Origin& origin, Node* raw, ::Relation source) {
   const Outcome outcome = Explained(origin, [=] {
     ParseState* const state = make_parsestate(nullptr);
     state->p_sourcetext = text;
-    ParseNamespaceItem* const item = addRangeTableEntryForRelation(
-        state, source, AccessShareLock, makeAlias(kSourceAlias, NIL), true, true);
-    addNSItemToQuery(state, item, false, true, true);
-    Node* const value = transformExpr(state, raw, EXPR_KIND_SELECT_TARGET);
-    assign_expr_collations(state, value);
+    Node* const value = Transform(state, raw, source);
     Facts facts;
     CollectFacts(value, &facts);
     return Outcome{value,
@@ -182,6 +188,15 @@ Node* AnalyseExpression(const Origin& origin, Node* raw, ::Relation source) {
               "Leave FOR UPDATE or FOR SHARE out of the subquery.");
   RefuseVolatile(origin, outcome.value);
   return outcome.value;
+}
+
+Node* TransformExpression(const Origin& origin, Node* raw, ::Relation source) {
+  const char* const text = origin.text.c_str();
+  return Explained(origin, [=] {
+    ParseState* const state = make_parsestate(nullptr);
+    state->p_sourcetext = text;
+    return Transform(state, raw, source);
+  });
 }
 
 Node* CoerceToColumn(const Origin& origin, Node* value, ::Relation target, AttrNumber attribute) {

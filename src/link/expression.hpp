@@ -32,6 +32,10 @@ Node* ParseExpression(const Origin& origin);
 // aggregate or window function, no system column, no row locks. `raw` is scribbled on.
 Node* AnalyseExpression(const Origin& origin, Node* raw, ::Relation source);
 
+// The same for the text of a link, which was checked when it was made. Nothing of it is computed,
+// constants neither, so that no function of the table's owner runs as whoever calls.
+Node* TransformExpression(const Origin& origin, Node* raw, ::Relation source);
+
 // The value converted as an assignment to the target's column would; nullptr where there is no
 // assignment cast. Raises when the conversion is volatile.
 Node* CoerceToColumn(const Origin& origin, Node* value, ::Relation target, AttrNumber attribute);

@@ -13,6 +13,7 @@
 
 #include "link/inverse_columns.hpp"
 
+#include "link/assignment.hpp"
 #include "link/conversion.hpp"
 #include "link/expression.hpp"
 #include "pg/call.hpp"
@@ -40,6 +41,9 @@ struct Path {
 bool IsInteger(Oid type) {
   return type == INT2OID || type == INT4OID || type == INT8OID;
 }
+bool IsString(Oid type) {
+  return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
+}
 bool IsFloat(Oid type) {
   return type == FLOAT4OID || type == FLOAT8OID;
 }
@@ -49,7 +53,9 @@ bool IsTimestamp(Oid type) {
 
 // PostgreSQL's own casts that map values to fewer values instead of raising an error.
 bool Rounds(Oid from, Oid to) {
-  if (from == NUMERICOID) return IsInteger(to) || IsFloat(to);
+  if (IsString(from)) return to == NAMEOID || to == CHAROID;
+  if (from == INETOID) return to == CIDROID;
+  if (from == NUMERICOID) return IsInteger(to) || IsFloat(to) || to == MONEYOID;
   if (IsFloat(from)) return IsInteger(to) || to == NUMERICOID || (from == FLOAT8OID && to != from);
   if (IsInteger(from))
     return to == BOOLOID || (to == FLOAT4OID && from != INT2OID) ||
@@ -83,22 +89,36 @@ bool IsIdle(const FuncExpr* call) {
          reinterpret_cast<const FuncExpr*>(planned)->funcid != call->funcid;
 }
 
-// For use inside Section kernels. The tree is not planned as a whole: a cast by a function in SQL
-// would be inlined and not look like a cast any more.
+bool ElementsLose(Node* element);
+
+// Of one conversion. For use inside Section kernels. The tree is not planned as a whole: a cast by
+// a function in SQL would be inlined and not look like a cast any more.
+bool Loses(Node* node, Node* operand) {
+  if (IsA(node, ArrayCoerceExpr))
+    return ElementsLose(
+        reinterpret_cast<Node*>(reinterpret_cast<ArrayCoerceExpr*>(node)->elemexpr));
+  if (ConvertsLength(node)) {
+    const auto* const call = reinterpret_cast<const FuncExpr*>(node);
+    if (!IsIdle(call) && LengthLoses(call)) return true;
+  }
+  return Rounds(ElementOrSelf(exprType(operand)), ElementOrSelf(exprType(node)));
+}
+
+bool ElementsLose(Node* element) {
+  while (!IsA(element, CaseTestExpr)) {
+    Node* const operand = ConvertedOperand(element, Conversions::kAll);
+    if (operand == nullptr || Loses(element, operand)) return true;
+    element = operand;
+  }
+  return false;
+}
+
 Path Walk(Node* node) {
   Path result{InvalidAttrNumber, false};
   while (!IsA(node, Var)) {
     Node* const operand = ConvertedOperand(node, Conversions::kAll);
     if (operand == nullptr) return result;
-    // A conversion of an array's elements is not looked into where it changes their length.
-    if (IsA(node, ArrayCoerceExpr) && exprTypmod(node) >= 0 &&
-        exprTypmod(node) != exprTypmod(operand))
-      result.loses = true;
-    if (ConvertsLength(node)) {
-      const auto* const call = reinterpret_cast<const FuncExpr*>(node);
-      result.loses |= !IsIdle(call) && LengthLoses(call);
-    }
-    result.loses |= Rounds(ElementOrSelf(exprType(operand)), ElementOrSelf(exprType(node)));
+    result.loses |= Loses(node, operand);
     node = operand;
   }
   const auto* const var = reinterpret_cast<Var*>(node);
@@ -142,8 +162,9 @@ struct Back {
   Node* value;  // for kExplicit
 };
 
-// How a new column becomes the old one. An explicit cast is made without the old column's length:
-// the assignment that follows raises an error for what is too long instead of truncating it.
+// How a new column becomes the old one. An explicit cast is made without the old column's length,
+// be it that of a domain or of an array's elements: the assignment that follows raises an error for
+// what is too long instead of cutting it.
 Back FindCast(const FormData_pg_attribute* from, const FormData_pg_attribute* to) {
   return pg::Section([=] {
     const auto make_var = [=] {
@@ -156,8 +177,11 @@ Back FindCast(const FormData_pg_attribute* from, const FormData_pg_attribute* to
                               COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
     if (value != nullptr)
       return Back{contain_volatile_functions(value) ? Cast::kNone : Cast::kAssignment, nullptr};
-    value = coerce_to_target_type(state, make_var(), from->atttypid, to->atttypid, -1,
-                                  COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
+    if (CastKeepsLastBits(from->atttypid, to->atttypid)) return Back{Cast::kNone, nullptr};
+    const Oid type =
+        ExplicitCastCuts(to->atttypid, to->atttypmod) ? WithoutLength(to->atttypid) : to->atttypid;
+    value = coerce_to_target_type(state, make_var(), from->atttypid, type, -1, COERCION_EXPLICIT,
+                                  COERCE_EXPLICIT_CAST, -1);
     if (value == nullptr || contain_volatile_functions(value)) return Back{Cast::kNone, nullptr};
     return Back{Cast::kExplicit, value};
   });

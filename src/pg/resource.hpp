@@ -128,12 +128,13 @@ class Slot {
 };
 
 // Settings changed for a block, as a function's SET clause does it: back at the end, and by the
-// abort.
+// abort. Others that were changed meanwhile are put back as well: the code of a table's owner may
+// have run, and is not to leave a search_path behind in the session of whoever called us.
 class GucScope {
  public:
   GucScope() : level_(NewGUCNestLevel()) {}
   ~GucScope() {
-    ReleaseQuietly(probe_, [this] { AtEOXact_GUC(true, level_); });
+    ReleaseQuietly(probe_, [this] { AtEOXact_GUC(false, level_); });
   }
   GucScope(const GucScope&) = delete;
   GucScope& operator=(const GucScope&) = delete;

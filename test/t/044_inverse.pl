@@ -187,6 +187,47 @@ link_tables('id int PRIMARY KEY, a text, b numeric(10,2), c numeric(10,2)[]',
 way('an assignment raises an error instead; a wider number keeps all',
 	[ 'column|id|source.id', 'column|a|source.a', 'column|b|source.b', 'column|c|source.c', 'key|{id}|{id}' ]);
 
+$server->ask(<<'SQL');
+CREATE DOMAIN short AS varchar(3);
+CREATE DOMAIN cents AS numeric(5,2);
+CREATE DOMAIN nibble AS bit(4);
+CREATE DOMAIN nibbles AS varbit(4);
+SQL
+link_tables('id int PRIMARY KEY, a text, b text[], c text[]', 'id int PRIMARY KEY, a short, b varchar(3)[], c short[]');
+way('so it does where a domain has the length, and of elements',
+	[ 'column|id|source.id', 'column|a|source.a', 'column|b|source.b', 'column|c|source.c', 'key|{id}|{id}' ]);
+for my $case (
+	[ 'text[]', 'short[]', 'a::short[]' ],
+	[ 'text[]', 'character varying(3)[]', 'a::varchar(3)[]' ],
+	[ 'numeric[]', 'cents[]', 'a' ],
+	[ 'text', 'name', 'a' ],
+	[ 'text', '"char"', 'a' ],
+	[ 'inet', 'cidr', 'a' ],
+	[ 'numeric', 'money', 'a' ])
+{
+	my ($from, $to, $expression) = @$case;
+	link_tables("id int PRIMARY KEY, a $from", "id int PRIMARY KEY, a $to", qq(columns => '{"a": "$expression"}'));
+	like(
+		$server->ask('SELECT detail FROM (' . inverse() . ") r WHERE what = 'obstacle'"),
+		qr/^column "a": .* does not keep every \Q$from\E value of column "a", so it has no inverse$/,
+		"$from became $to by $expression: a part of the value may be lost");
+}
+link_tables(
+	'id int PRIMARY KEY, a nibble, b nibbles, c varbit(4), d nibbles[]',
+	'id int PRIMARY KEY, a text, b text, c text, d text[]');
+way('an explicit cast back is to a type without a length, for it would cut',
+	[
+		'column|id|source.id', 'column|a|(source.a)::"bit"',
+		'column|b|(source.b)::bit varying', 'column|c|(source.c)::bit varying',
+		'column|d|(source.d)::bit varying[]', 'key|{id}|{id}'
+	]);
+for my $bits ('bit(8)', 'nibble', 'bit(1)')
+{
+	link_tables("id int PRIMARY KEY, a $bits", 'id int PRIMARY KEY, a int', q(columns => '{"a": "a::int"}'));
+	way("$bits became a number, of which a cast keeps the last bits only",
+		["obstacle||column \"a\": there is no cast from integer back to $bits, for column \"a\""]);
+}
+
 # No cast back, and one that is volatile.
 $server->ask(<<'SQL');
 CREATE TYPE pair AS (a int, b int);

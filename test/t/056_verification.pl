@@ -99,6 +99,47 @@ is(finish($jobs->ask("SELECT migrate_repair($found, dry_run => false)")), 'succe
 ($cutover, $state) = swapped('older');
 is($state . ', ' . relied_on($cutover), 'succeeded, own equal', 'so that it is not relied on');
 
+# ---- what speaks against it ----------------------------------------------------------------------------------------
+# A newer comparison of the same tables that could not say that they are equal, whether it came to its end or not.
+pair('reversed');
+$comparison = compared('reversed');
+$jobs->ask('UPDATE reversed_new SET v = -1 WHERE id = 7');
+$found = finish($jobs->ask("SELECT migrate_compare('reversed_new', 'reversed')"));
+($cutover, $state) = swapped('reversed');
+is($state . ', ' . relied_on($cutover), 'failed, own different', 'the tables named the other way round');
+
+pair('stopped');
+$jobs->ask('INSERT INTO stopped SELECT g, g FROM generate_series(101, 5000) g');
+$comparison = compared('stopped');
+$jobs->ask('UPDATE stopped_new SET v = -1 WHERE id = 7');
+$found = $jobs->ask("SELECT migrate_compare('stopped', 'stopped_new', 'rolling', throttle => '{\"max_rows_per_second\": 10}')");
+$jobs->until_true("SELECT changed = 1 FROM migrate.comparison WHERE job = $found", 'a difference is found');
+$jobs->ask("SELECT migrate_cancel($found)");
+$jobs->until_state($found, 'cancelled', 'and then the comparison is stopped');
+($cutover, $state) = swapped('stopped');
+is($state . ', ' . relied_on($cutover), 'failed, own different', 'cancelled after it had found one');
+
+$jobs->ask(<<'SQL');
+CREATE FUNCTION doubled(v int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('test.raise', true) = 'yes' THEN RAISE EXCEPTION 'no'; END IF;
+    RETURN 2 * v;
+END $$;
+CREATE TABLE raising (id int PRIMARY KEY, v int);
+INSERT INTO raising SELECT g, g FROM generate_series(1, 100) g;
+CREATE TABLE raising_new (id bigint PRIMARY KEY, v int);
+SQL
+is(finish($jobs->ask(q{SELECT migrate_backfill('raising', 'raising_new', columns => '{"v": "doubled(v)"}')})), 'succeeded', 'in step');
+$comparison = compared('raising');
+$jobs->ask("ALTER DATABASE postgres SET test.raise = 'yes'");
+$found = compared('raising');
+is($jobs->job($found, 'state'), 'failed', 'a comparison that fails');
+$jobs->ask('ALTER DATABASE postgres RESET test.raise');
+$jobs->ask('UPDATE raising_new SET v = -1 WHERE id = 7');
+$cutover = $jobs->ask("SELECT migrate_cutover('raising', 'raising_new', reverse_sync => false)");
+$state = finish($cutover);
+is($state . ', ' . relied_on($cutover), 'failed, own different', 'failed after the one that found nothing');
+
 # ---- a pair that comes apart ------------------------------------------------------------------------------------------
 $jobs->ask('CREATE TABLE apart (id int PRIMARY KEY, v int); INSERT INTO apart SELECT g, g FROM generate_series(1, 100) g');
 $job = $jobs->ask("SELECT migrate_table('apart', '{ALTER COLUMN id TYPE bigint}', cutover => 'manual')");
