@@ -20,8 +20,9 @@ PG_CONFIG ?= pg_config
 # Regression topics in the order they run, one pair sql/TOPIC.sql and expected/TOPIC.out each. Each can
 # run alone: it creates the extension if it is not there, after SET client_min_messages = warning.
 REGRESS = api contract links mapping refusals shadow jobs keys backfill types errors throttle privileges sync capture \
-	partial cutover table sketch sketch_sweep compare schema_diff preflight \
-	validation validation_checksum compare_queries
+	partial cutover table sketch sketch_sweep compare repair schema_diff preflight \
+	validation validation_checksum validation_guards validation_defaults validation_proof compare_queries \
+	compare_types
 
 # Isolation specs: test/isolation/specs/NAME.spec and test/isolation/expected/NAME.out.
 ISOLATION_SPECS = copy_races capture_races partial_races

@@ -50,6 +50,12 @@ CREATE TEMP TABLE passing (id integer PRIMARY KEY);
 CREATE SEQUENCE counter;
 SELECT ask('unlogged', 'source source_key');
 SELECT ask('seen', 'source source_key');
+-- What is not in our files is of no known size.
+CREATE FOREIGN DATA WRAPPER preflight_far;
+CREATE SERVER preflight_far FOREIGN DATA WRAPPER preflight_far;
+CREATE FOREIGN TABLE abroad (id integer, v text) SERVER preflight_far;
+SELECT shape('seen', 'table_size growth duration disk_space wal_space');
+SELECT shape('abroad', 'source source_key table_size growth duration disk_space wal_space');
 SELECT regexp_replace(line, 'pg_temp_[0-9]+', 'pg_temp') FROM ask('passing', 'source') line;
 SELECT ask('counter', 'source');
 SELECT ask('pg_class', 'source');
@@ -59,6 +65,11 @@ CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100);
 CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (100) TO (200);
 SELECT shape('parts', 'source source_key table_size wraparound disk_space');
 SELECT ask('parts_1', 'source');
+CREATE TABLE mixed (id integer, v text) PARTITION BY LIST (id);
+CREATE TABLE mixed_here PARTITION OF mixed FOR VALUES IN (1);
+SELECT shape('mixed', 'duration');
+CREATE FOREIGN TABLE mixed_abroad PARTITION OF mixed FOR VALUES IN (2) SERVER preflight_far;
+SELECT shape('mixed', 'duration');
 -- An index that failed to be built.
 INSERT INTO parts VALUES (1, 'same'), (2, 'same');
 INSERT INTO plain VALUES (2001, 'same'), (2002, 'same');
@@ -108,6 +119,31 @@ ALTER TABLE plain DROP CONSTRAINT up;
 SELECT ask('plain', 'foreign_keys');
 CREATE PUBLICATION preflight_one FOR TABLE plain;
 SELECT ask('plain', 'publications');
+-- Triggers of the server that check nothing, of either table of a foreign key, and of a key.
+ALTER TABLE child DISABLE TRIGGER ALL;
+SELECT ask('child', 'foreign_keys triggers');
+SELECT ask('plain', 'foreign_keys triggers');
+ALTER TABLE child ENABLE TRIGGER ALL;
+ALTER TABLE plain DISABLE TRIGGER ALL;
+SELECT ask('child', 'foreign_keys triggers');
+SELECT ask('plain', 'foreign_keys triggers');
+ALTER TABLE plain ENABLE TRIGGER ALL;
+SELECT ask('plain', 'foreign_keys triggers');
+CREATE TABLE later (id integer PRIMARY KEY, v text UNIQUE DEFERRABLE);
+SELECT ask('later', 'foreign_keys triggers');
+ALTER TABLE later DISABLE TRIGGER ALL;
+SELECT ask('later', 'foreign_keys triggers');
+CREATE TRIGGER of_users AFTER UPDATE ON later FOR EACH ROW EXECUTE FUNCTION nothing();
+SELECT ask('later', 'triggers');
+ALTER TABLE later DISABLE TRIGGER of_users;
+SELECT ask('later', 'triggers');
+-- One partition alone; of many, some are named.
+CREATE TABLE strict (id integer REFERENCES later) PARTITION BY LIST (id);
+SELECT format('CREATE TABLE strict_%1$s PARTITION OF strict FOR VALUES IN (%1$s)', n) FROM generate_series(1, 6) n \gexec
+ALTER TABLE strict_1 DISABLE TRIGGER ALL;
+SELECT ask('strict', 'foreign_keys');
+ALTER TABLE strict DISABLE TRIGGER ALL;
+SELECT ask('strict', 'foreign_keys');
 CREATE PUBLICATION preflight_all FOR ALL TABLES;
 SELECT ask('plain', 'publications');
 SELECT ask('keyless', 'publications');
@@ -144,6 +180,9 @@ RESET pg_cutover.lock_timeout;
 ALTER TABLE plain SET (autovacuum_enabled = off);
 SELECT ask('plain', 'autovacuum');
 ALTER TABLE plain RESET (autovacuum_enabled);
+SET track_counts = off;
+SELECT ask('plain', 'autovacuum');
+RESET track_counts;
 -- Whose rights a job would have.
 SELECT ask('plain', 'job_role');
 ALTER ROLE preflight_owner NOLOGIN;
@@ -219,6 +258,7 @@ SELECT count(*) FROM migrate.link;
 SHOW search_path;
 
 DROP SCHEMA preflight, preflight_far CASCADE;
+DROP FOREIGN DATA WRAPPER preflight_far CASCADE;
 SELECT migrate_grant('preflight_owner', 'none');
 REVOKE ALL ON SCHEMA public FROM preflight_owner;
 DROP ROLE preflight_owner, preflight_other;

@@ -265,6 +265,142 @@ CREATE TABLE two.u (a integer, b integer);
 SELECT * FROM differences('one', 'two');
 DROP TABLE one.t, two.t, one.u, two.u;
 
+-- An object of another kind with the name of a table hides nothing of the table.
+CREATE TABLE one.orders (id integer, a integer);
+CREATE TABLE two.orders (a text, id integer);
+CREATE TEXT SEARCH DICTIONARY one.orders (TEMPLATE = simple);
+SELECT * FROM differences('one', 'two');
+CREATE TEXT SEARCH DICTIONARY two.orders (TEMPLATE = simple);
+CREATE COLLATION two.orders FROM "C";
+SELECT * FROM differences('one', 'two');
+DROP TABLE one.orders, two.orders;
+DROP TEXT SEARCH DICTIONARY one.orders;
+DROP TEXT SEARCH DICTIONARY two.orders;
+DROP COLLATION two.orders;
+
+-- What is hidden behind a table, an index, a constraint; and kinds of their own. Some are called as catalogs are, which
+-- PostgreSQL then writes with their schema.
+CREATE FUNCTION fill_hidden(schema text) RETURNS void LANGUAGE plpgsql AS $fill$
+BEGIN
+    PERFORM set_config('search_path', schema, true);
+    CREATE TABLE parent (id integer PRIMARY KEY);
+    CREATE TABLE child (id integer REFERENCES parent, at integer UNIQUE DEFERRABLE);
+    CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY, v text);
+    CREATE INDEX numbered_idx ON numbered (lower(v), (id + 1));
+    EXECUTE format('CREATE TABLE %I.pg_class (x integer, y integer)', schema);
+    EXECUTE format('CREATE STATISTICS hidden ON x, y FROM %I.pg_class', schema);
+    EXECUTE format('CREATE DOMAIN %I.path AS text', schema);
+    EXECUTE format('CREATE FUNCTION takes(%I.path) RETURNS integer LANGUAGE sql RETURN 1', schema);
+    CREATE FUNCTION same(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN int4eq($1, $2);
+    EXECUTE format('CREATE OPERATOR %I.= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = same)', schema);
+    CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = same);
+    CREATE COLLATION words (LOCALE = 'C');
+    CREATE TYPE reach AS RANGE (SUBTYPE = integer, MULTIRANGE_TYPE_NAME = reaches);
+    CREATE TEXT SEARCH DICTIONARY stems (TEMPLATE = simple);
+    CREATE TEXT SEARCH CONFIGURATION texts (PARSER = default);
+    ALTER TEXT SEARCH CONFIGURATION texts ADD MAPPING FOR asciiword, word WITH stems, simple;
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE diff_owner IN SCHEMA %I GRANT SELECT ON TABLES TO diff_reader', schema);
+END
+$fill$;
+SELECT fill_hidden('one');
+SELECT fill_hidden('two');
+SELECT * FROM differences('one', 'two');
+TRUNCATE single;
+INSERT INTO single (statement) VALUES
+    ('ALTER TABLE child DISABLE TRIGGER ALL'),
+    ('ALTER TABLE parent DISABLE TRIGGER ALL'),
+    ('UPDATE pg_index SET indisvalid = false, indisready = false WHERE indexrelid = ''numbered_idx''::regclass'),
+    ('ALTER INDEX numbered_idx ALTER COLUMN 2 SET STATISTICS 500'),
+    ('COMMENT ON INDEX parent_pkey IS ''of the key'''),
+    ('ALTER TABLE numbered SET UNLOGGED'),
+    ('ALTER SEQUENCE numbered_id_seq SET UNLOGGED'),
+    ('GRANT USAGE ON SEQUENCE numbered_id_seq TO diff_reader WITH GRANT OPTION'),
+    ('REVOKE ALL ON SEQUENCE numbered_id_seq FROM CURRENT_USER'),
+    ('ALTER TYPE reaches RENAME TO stretches'),
+    ('ALTER DEFAULT PRIVILEGES FOR ROLE diff_owner IN SCHEMA two GRANT INSERT ON TABLES TO diff_reader'),
+    ('ALTER DEFAULT PRIVILEGES FOR ROLE diff_owner IN SCHEMA two GRANT EXECUTE ON FUNCTIONS TO diff_reader'),
+    ('CREATE PUBLICATION diff_rows FOR TABLE numbered (id) WHERE (id > 0), parent'),
+    ('CREATE PUBLICATION diff_all FOR TABLES IN SCHEMA two'),
+    ('DROP COLLATION words; CREATE COLLATION words (LC_COLLATE = ''C'', LC_CTYPE = ''POSIX'')'),
+    ('ALTER OPERATOR === (integer, integer) SET (RESTRICT = eqsel, JOIN = eqjoinsel)'),
+    ('DROP OPERATOR === (integer, integer); CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = same,
+        COMMUTATOR = ===, NEGATOR = !==, HASHES, MERGES)'),
+    ('ALTER TEXT SEARCH DICTIONARY stems (accept = false)'),
+    ('ALTER TEXT SEARCH CONFIGURATION texts ALTER MAPPING FOR word WITH simple'),
+    ('ALTER TEXT SEARCH CONFIGURATION texts DROP MAPPING FOR asciiword');
+DO $$
+DECLARE
+    change record;
+    line text;
+BEGIN
+    FOR change IN SELECT * FROM single ORDER BY number LOOP
+        RAISE WARNING '%', change.statement;
+        BEGIN
+            PERFORM set_config('search_path', 'two', true);
+            EXECUTE change.statement;
+            PERFORM set_config('search_path', 'public', true);
+            FOR line IN SELECT * FROM differences('one', 'two') LOOP
+                RAISE WARNING '    %', line;
+            END LOOP;
+            RAISE EXCEPTION 'back' USING ERRCODE = 'ZZ001';
+        EXCEPTION WHEN SQLSTATE 'ZZ001' THEN NULL;
+        END;
+    END LOOP;
+END
+$$;
+-- Locales of ICU, where the server is built with it.
+SELECT count(*) > 0 AS icu FROM pg_collation WHERE collprovider = 'i' \gset
+\if :icu
+CREATE COLLATION one.icu_words (PROVIDER = icu, LOCALE = 'und');
+CREATE COLLATION two.icu_words (PROVIDER = icu, LOCALE = 'de', DETERMINISTIC = false);
+SELECT count(*) = 2 AS seen FROM migrate_schema_diff('one', 'two')
+ WHERE (difference, old_definition, new_definition) IN
+       (('locale', 'und', 'de'), ('deterministic', 'deterministic', 'nondeterministic'));
+DROP COLLATION one.icu_words;
+DROP COLLATION two.icu_words;
+\else
+SELECT true AS seen;
+\endif
+SELECT count(*) FROM migrate_schema_diff('one', 'two');
+DROP SCHEMA one, two CASCADE;
+CREATE SCHEMA one;
+CREATE SCHEMA two;
+
+-- Definitions of what is in other schemas are not printed: here is one that cannot be.
+BEGIN;
+CREATE SCHEMA third;
+CREATE TABLE third.t (id integer CONSTRAINT unprintable CHECK (id > 0));
+UPDATE pg_constraint SET conbin = NULL WHERE conname = 'unprintable';
+SELECT count(*) FROM migrate_schema_diff('one', 'two');
+ROLLBACK;
+-- The time grows with the number of objects and not with its square, although no statistics know of the new ones.
+BEGIN;
+CREATE FUNCTION tables(schema text, number integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE SCHEMA %I', schema);
+    EXECUTE format('CREATE TABLE %I.t (id integer PRIMARY KEY CHECK (id > 0), v text) PARTITION BY LIST (id)', schema);
+    FOR n IN 1 .. number LOOP
+        EXECUTE format('CREATE TABLE %1$I.t%2$s PARTITION OF %1$I.t FOR VALUES IN (%2$s)', schema, n);
+    END LOOP;
+END $$;
+CREATE FUNCTION seconds(schema text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+    start timestamptz;
+    best float8;
+BEGIN
+    FOR attempt IN 1 .. 2 LOOP
+        start := clock_timestamp();
+        PERFORM count(*) FROM migrate.schema_contents(schema::regnamespace);
+        PERFORM count(*) FROM migrate.schema_objects(schema::regnamespace);
+        best := least(best, extract(epoch FROM clock_timestamp() - start));
+    END LOOP;
+    RETURN best;
+END $$;
+SET LOCAL statement_timeout = '60s';
+SELECT tables('few', 50), tables('many', 500);
+SELECT seconds('many') < 20 * seconds('few') AS grows_with_their_number;
+ROLLBACK;
+
 -- Objects of an extension are the extension's. Nobody's operators or functions get in, whoever owns the schema.
 CREATE SCHEMA hostile AUTHORIZATION diff_stranger;
 GRANT ALL ON SCHEMA public TO diff_stranger;
@@ -310,7 +446,7 @@ BEGIN READ ONLY;
 SELECT count(*) FROM migrate_schema_diff('before', '"After All"');
 COMMIT;
 
-DROP FUNCTION fill, differences;
+DROP FUNCTION fill, fill_hidden, differences;
 DROP TABLE single;
 DROP SCHEMA before, "After All", diff_common, empty, one, two, hostile CASCADE;
 REVOKE ALL ON SCHEMA public FROM diff_stranger;

@@ -82,6 +82,28 @@ void Fill(Entry* entry, ::Relation relation, const catalog::Mirrored& mirrored) 
   PrepareSourceLookup(entry, relation, link);
 }
 
+// For whoever wrote to the source and gets an error of a table he may never have heard of.
+void Explain(Entry* entry, const catalog::Mirrored& mirrored) {
+  const catalog::LinkRow& link = mirrored.link;
+  const std::string source = pg::QualifiedName(link.source);
+  const std::string target = pg::QualifiedName(link.target);
+  entry->doing = fmt::format("dual-write of link {} from {} to {}{}", link.id, source,
+                             mirrored.way_back ? "the retired table " : "", target);
+  if (entry->policy != catalog::RejectPolicy::kFail) return;
+  entry->what_to_do =
+      mirrored.way_back
+          ? fmt::format(
+                "Write a row that {0} takes too, or give up the way back: SELECT "
+                "migrate_retire({1}). A cutover with on_reject => 'record' notes such "
+                "rows instead.",
+                target, pg::QuoteLiteral(target))
+          : fmt::format(
+                "Write a row that {0} takes too, or end dual-write: SELECT "
+                "migrate_unsync({1}, {2}). With on_reject => 'record' or 'suspend' such "
+                "writes succeed.",
+                target, pg::QuoteLiteral(source), pg::QuoteLiteral(target));
+}
+
 }  // namespace
 
 void Build(Entry* entry, ::Relation relation) {
@@ -107,6 +129,7 @@ void Build(Entry* entry, ::Relation relation) {
   pg::Call(LockRelationOid, mirrored->link.target, RowExclusiveLock);
   if (pg::Call(get_rel_relkind, mirrored->link.target) == '\0') return;
 
+  Explain(entry, *mirrored);
   entry->context = pg::Section([] {
     return AllocSetContextCreateInternal(CacheMemoryContext, "pg_cutover capture",
                                          ALLOCSET_DEFAULT_SIZES);

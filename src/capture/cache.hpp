@@ -6,10 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "capture/mirror.hpp"
+#include "capture/reject.hpp"
 #include "catalog/capture_rows.hpp"
+#include "pg/error_context.hpp"
 #include "pg/memory.hpp"
 
 #include "pg/pg.hpp"
@@ -32,6 +35,10 @@ struct Entry {
   bool owner = true;      // of the target's rows; false: it fills some of their columns
   // Links that fill columns of the rows that this one owns.
   std::vector<catalog::LinkRow> siblings;
+  // For errors that writing to the target raises: what was being done and, where the statement
+  // fails over it, what to do. No catalog can be read while an error is raised.
+  std::string doing;
+  std::string what_to_do;
   bool alone = false;    // see catalog::Mirrored
   bool guarded = false;  // a row may be rejected, and the statement is to succeed all the same
   bool pinned = false;   // what is evaluated depends on settings
@@ -42,6 +49,12 @@ struct Entry {
   ScanKeyData source_probe[INDEX_MAX_KEYS];
   TupleTableSlot* source_found = nullptr;
 };
+
+// While a row of the entry's source is mirrored.
+inline pg::ErrorContext ContextOf(const Entry& entry) {
+  return {entry.doing.c_str(), entry.what_to_do.empty() ? nullptr : entry.what_to_do.c_str(),
+          IsRejection};
+}
 
 // One use of an entry, made where there is none. `relation` is open; it is the link's source or a
 // leaf of it.

@@ -13,6 +13,7 @@
 #include "capture/tables.hpp"
 #include "catalog/event_rows.hpp"
 #include "catalog/scope.hpp"
+#include "catalog/table_names.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
 #include "pg/text.hpp"
@@ -123,6 +124,8 @@ uint64_t Begin(const catalog::LinkRow& link, catalog::RejectPolicy policy) {
       pg::Section([]() -> uint64 { return U64FromFullTransactionId(ReadNextFullTransactionId()); });
   catalog::InsertCapture(link.id, policy, boundary);
   const std::vector<std::string> names{TriggerName(link.id), TruncateTriggerName(link.id)};
+  for (const Oid table : {link.source, link.target})
+    catalog::RememberNames(TreeOf(table));
   for (const Oid member : TreeOf(link.source))
     catalog::InsertCapturePart(link.id, Describe(member, names));
   for (const Oid member : TreeOf(link.target)) {

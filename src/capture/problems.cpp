@@ -15,6 +15,7 @@
 #include "capture/problems.hpp"
 #include "capture/tables.hpp"
 #include "catalog/event_rows.hpp"
+#include "link/dropped.hpp"
 #include "link/fingerprint.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
@@ -36,8 +37,8 @@ class Examination {
     if (state->row.rejected_rows > 0 && state->row.policy != catalog::RejectPolicy::kRecord)
       Add("{} rejected {} of a write that went on without it; nothing was mirrored since",
           NameOf(link_.target), state->row.rejected_rows == 1 ? "the row" : "rows");
-    if (!Exists(link_.source)) Add("the source was dropped");
-    if (!Exists(link_.target)) Add("the target was dropped");
+    if (!Exists(link_.source)) Add("the source {} was dropped", NameOf(link_.source));
+    if (!Exists(link_.target)) Add("the target {} was dropped", NameOf(link_.target));
     for (const catalog::CapturePart& part : state->parts)
       known_.insert(part.relation);
     CompareMembers(link_.source, "source");
@@ -83,7 +84,7 @@ class Examination {
     const char* const role = part.triggers.empty() ? "target" : "source";
     if (!Exists(part.relation)) {
       members_changed_ = true;
-      if (!is_root) Add("a partition of the {} was dropped (OID {})", role, part.relation);
+      if (!is_root) Add("partition {} of the {} was dropped", NameOf(part.relation), role);
       return;
     }
     if (!is_root && members_.count(part.relation) == 0) {
@@ -153,18 +154,15 @@ std::vector<std::string> ProblemsWithoutWaiting(const catalog::LinkRow& link) {
 void RequireIntact(const catalog::LinkRow& link) {
   const std::vector<std::string> problems = Problems(link);
   if (problems.empty()) return;
-  std::string hint = "SELECT migrate_unlink(...) of the two tables forgets them.";
-  if (Exists(link.source) && Exists(link.target)) {
-    const std::string source = pg::QuoteLiteral(pg::QualifiedName(link.source));
-    const std::string target = pg::QuoteLiteral(pg::QualifiedName(link.target));
-    hint = fmt::format(
-        "SELECT migrate_cancel(...) its job, SELECT migrate_unsync({0}, {1}), TRUNCATE {2}, then "
-        "migrate_backfill({0}, {1}) begins again.",
-        source, target, pg::QualifiedName(link.target));
-  }
+  link::RequireThere(link);
+  const std::string source = pg::QuoteLiteral(pg::QualifiedName(link.source));
+  const std::string target = pg::QuoteLiteral(pg::QualifiedName(link.target));
   pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             fmt::format("dual-write from {} is broken", Pair(link)),
-            fmt::format("{}.", Joined(problems)), hint);
+            fmt::format("{}.", Joined(problems)),
+            fmt::format("SELECT migrate_cancel(...) its job, SELECT migrate_unsync({0}, {1}), "
+                        "TRUNCATE {2}, then migrate_backfill({0}, {1}) begins again.",
+                        source, target, pg::QualifiedName(link.target)));
 }
 
 void MarkBroken(const catalog::LinkRow& link) {

@@ -6,8 +6,7 @@
 
 namespace pg_cutover::capture {
 
-void RequireRejection(const pg::Error& error) {
-  const int sqlstate = error.sqlstate();
+bool IsRejection(int sqlstate) {
   switch (ERRCODE_TO_CATEGORY(sqlstate)) {
     case ERRCODE_DATA_EXCEPTION:
     case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
@@ -18,12 +17,14 @@ void RequireRejection(const pg::Error& error) {
     case ERRCODE_FEATURE_NOT_SUPPORTED:
     case ERRCODE_PLPGSQL_ERROR:
       // "lock not available" is of the class of prerequisite states.
-      if (sqlstate != ERRCODE_LOCK_NOT_AVAILABLE) return;
-      break;
+      return sqlstate != ERRCODE_LOCK_NOT_AVAILABLE;
     default:
-      break;
+      return false;
   }
-  throw error;
+}
+
+void RequireRejection(const pg::Error& error) {
+  if (!IsRejection(error.sqlstate())) throw error;
 }
 
 void Note(int64_t link, Oid source, const std::vector<std::string>& key, const pg::Error& error) {

@@ -11,6 +11,8 @@
 
 namespace pg_cutover::capture {
 
+// An error of this SQLSTATE is about the row, or about a definition that does not fit any more.
+bool IsRejection(int sqlstate);
 // Throws `error` on unless it is about the row or about a definition that does not fit any more. A
 // cancellation, a deadlock, a full disk is not the target's opinion of a row, and stays the
 // statement's error.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "capture/tables.hpp"
+#include "catalog/table_names.hpp"
 #include "link/fingerprint.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
@@ -44,7 +45,7 @@ std::optional<TriggerFacts> Optional(const MaybeTrigger& trigger) {
 }  // namespace
 
 bool Exists(Oid relation) {
-  return pg::Call(get_rel_relkind, relation) != '\0';
+  return catalog::IsThere(relation);
 }
 
 bool StoresRows(Oid relation) {
@@ -52,8 +53,7 @@ bool StoresRows(Oid relation) {
 }
 
 std::string NameOf(Oid relation) {
-  return Exists(relation) ? pg::QualifiedName(relation)
-                          : fmt::format("a table that was dropped (OID {})", relation);
+  return catalog::TableName(relation);
 }
 
 std::vector<Oid> TreeOf(Oid table) {

@@ -246,6 +246,7 @@ void CaptureRow(FunctionCallInfo call) {
               "migrate.capture() is for triggers AFTER ... FOR EACH ROW");
   const Use entry(LinkOf(data), data.tg_relation);
   if (entry->idle) return;
+  const pg::ErrorContext context = ContextOf(*entry);
   // As referential integrity's own triggers do: with the rights of the table that is written to.
   const pg::UserScope as_owner(entry->role, SECURITY_NOFORCE_RLS);
   std::optional<link::CanonicalSettings> settings;

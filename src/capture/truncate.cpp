@@ -107,6 +107,7 @@ void CaptureTruncate(FunctionCallInfo call) {
               "migrate.capture_truncate() is for triggers BEFORE TRUNCATE");
   const Use entry(LinkOf(data), data.tg_relation);
   if (entry->idle) return;
+  const pg::ErrorContext context = ContextOf(*entry);
   const pg::UserScope as_owner(entry->role, SECURITY_NOFORCE_RLS);
   if (entry->alone && entry->source == entry->root &&
       TruncateTarget(entry->mirror->target, entry->link))

@@ -200,13 +200,16 @@ std::optional<Mirrored> FindMirrored(int64_t link) {
         "WHERE s.target = l.target AND s.id <> l.id AND s.owner <> l.owner ORDER BY s.id), "
         "l.owner AND NOT EXISTS (SELECT FROM migrate.link s WHERE s.target = l.target AND s.id <> l.id "
         "AND NOT s.dormant) AND NOT EXISTS (SELECT FROM migrate.link s WHERE s.source_filter IS NOT NULL "
-        "AND (s.id = l.id OR (s.source = l.target AND s.target = l.source))) "
+        "AND (s.id = l.id OR (s.source = l.target AND s.target = l.source))), "
+        "EXISTS (SELECT FROM migrate.swap w WHERE w.live = l.source AND w.reverse_link = l.id "
+        "AND w.ended_at IS NULL) "
         "FROM migrate.capture c JOIN migrate.link l ON l.id = c.link WHERE c.link = $1",
         {Argument::Int8(link)});
     if (rows.empty()) return std::nullopt;
     found.policy = PolicyFrom(rows.Text(0, 1));
     found.suspended = rows.Bool(0, 2).value();
     found.alone = rows.Bool(0, 4).value();
+    found.way_back = rows.Bool(0, 5).value();
     for (const std::string& sibling : rows.TextArray(0, 3)) siblings.push_back(std::stoll(sibling));
     found.link = LoadLinkNow(scope, link);
     for (const int64_t sibling : siblings)

@@ -87,6 +87,8 @@ struct Mirrored {
   // Nothing else accounts for rows of the target: no other link into it, and no filter between the two
   // tables in either direction. Emptying the source empties the target then.
   bool alone = false;
+  // The link of a swap's way back: its target is the table that was replaced.
+  bool way_back = false;
   // Partial links (owner => false) into the same target that are kept in step, or the link that owns
   // the rows where this one is partial.
   std::vector<LinkRow> siblings;

@@ -63,7 +63,9 @@ void ForgetDeferredForeignKey(int64_t link, const std::string& name) {
 std::vector<std::string> OtherSyncedLinks(Oid relation, int64_t except) {
   Scope scope;
   const pg::Rows rows = scope.Execute(
-      "SELECT l.source::text || ' -> ' || l.target::text FROM migrate.link l "
+      "SELECT (SELECT k.name FROM migrate.known_table k WHERE k.relation = l.source) || ' -> ' || "
+      "  (SELECT k.name FROM migrate.known_table k WHERE k.relation = l.target) FROM migrate.link "
+      "l "
       "JOIN migrate.capture c ON c.link = l.id "
       "WHERE $1 IN (l.source, l.target) AND l.id <> $2 ORDER BY l.id",
       {Argument::RegClass(relation), Argument::Int8(except)});

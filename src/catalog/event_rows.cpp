@@ -5,6 +5,7 @@
 
 #include "catalog/scope.hpp"
 #include "catalog/subscription.hpp"
+#include "catalog/table_names.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::catalog {
@@ -13,7 +14,7 @@ namespace {
 
 std::optional<std::string> NameOrNull(Oid relation) {
   if (!OidIsValid(relation)) return std::nullopt;
-  return pg::QualifiedName(relation);
+  return TableName(relation);
 }
 
 // What the rows of jobs and links have in common.

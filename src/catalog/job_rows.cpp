@@ -4,6 +4,7 @@
 #include "catalog/job_rows.hpp"
 #include "catalog/event_rows.hpp"
 #include "catalog/scope.hpp"
+#include "catalog/table_names.hpp"
 
 namespace pg_cutover::catalog {
 
@@ -144,6 +145,7 @@ std::string Home() {
 }
 
 int64_t InsertJob(const JobRow& row) {
+  RememberNames({row.source, row.target});
   Scope scope;
   const pg::Rows rows = scope.Execute(
       "INSERT INTO migrate.job (kind, link, source, target, migration, options, throttle, workers, "
@@ -224,7 +226,8 @@ std::optional<JobProgress> FindProgress(int64_t id) {
   Scope scope;
   const pg::Rows rows = scope.Execute(
       "SELECT state, phase, bar, rows_done, rows_per_second::float8, "
-      "extract(epoch FROM eta)::float8, extract(epoch FROM elapsed)::float8, throttled_by "
+      "extract(epoch FROM eta)::float8, extract(epoch FROM elapsed)::float8, throttled_by, "
+      "percent IS NOT NULL OR kind NOT IN ('cutover', 'revert') "
       "FROM migrate.progress WHERE job = $1",
       {Argument::Int8(id)});
   if (rows.empty()) return std::nullopt;
@@ -237,6 +240,7 @@ std::optional<JobProgress> FindProgress(int64_t id) {
   progress.eta_seconds = rows.Float8(0, 6);
   progress.elapsed_seconds = rows.Float8(0, 7);
   progress.waits = rows.Text(0, 8);
+  progress.counts_rows = rows.Bool(0, 9).value();
   return progress;
 }
 

@@ -73,6 +73,7 @@ struct JobProgress {
   core::JobState state = core::JobState::kQueued;
   std::string phase;
   std::string bar;
+  bool counts_rows = true;  // false: a swap in a phase that is no matter of rows
   int64_t rows_done = 0;
   std::optional<double> rows_per_second;
   std::optional<double> eta_seconds;

@@ -4,6 +4,7 @@
 #include "catalog/link_rows.hpp"
 
 #include "catalog/scope.hpp"
+#include "catalog/table_names.hpp"
 #include "pg/error.hpp"
 
 namespace pg_cutover::catalog {
@@ -77,12 +78,8 @@ int64_t InsertLink(const LinkRow& row) {
     columns.push_back(column.column);
     expressions.push_back(column.expression);
   }
+  RememberNames({row.source, row.target});
   Scope scope;
-  if (row.migration)
-    scope.Execute(
-        "INSERT INTO migrate.migration (name, created_by) VALUES ($1, $2::pg_catalog.regrole) "
-        "ON CONFLICT (name) DO NOTHING",
-        {pg::Argument::Text(row.migration), pg::Argument::ObjectId(row.created_by)});
   const pg::Rows rows = scope.Execute(
       "INSERT INTO migrate.link (source, target, columns, filter, mapping, source_filter, "
       "target_key, "

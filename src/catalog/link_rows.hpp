@@ -65,7 +65,7 @@ struct SourceObject {
   std::string definition;
 };
 
-// Returns the new id. `row.id` is ignored. Creates the migration's row when it has none yet.
+// Returns the new id. `row.id` is ignored. `row.migration` has a row.
 int64_t InsertLink(const LinkRow& row);
 std::optional<LinkRow> FindLink(Oid source, Oid target);
 // Raises undefined_object when it is gone.

@@ -41,4 +41,13 @@ Oid ExtensionOwner() {
 
 bool ExtensionInstalled() { return OidIsValid(ExtensionOwner()); }
 
+std::string ExtensionSchema() {
+  pg::Spi spi;
+  const pg::Rows schema = spi.Query(
+      "SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e "
+      "  JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace "
+      " WHERE e.extname OPERATOR(pg_catalog.=) 'pg_cutover'");
+  return schema.Text(0, 1).value();
+}
+
 }  // namespace pg_cutover::catalog

@@ -5,6 +5,8 @@
 // text is ever part of the SQL, and no user expression is evaluated inside.
 #pragma once
 
+#include <string>
+
 #include "pg/spi.hpp"
 
 namespace pg_cutover::catalog {
@@ -33,5 +35,8 @@ class Scope {
 // The OID of the extension's owner, or InvalidOid where it is not installed in this database.
 Oid ExtensionOwner();
 bool ExtensionInstalled();
+// Where the migrate_* functions are, quoted: for calls that are kept and run under another
+// search_path.
+std::string ExtensionSchema();
 
 }  // namespace pg_cutover::catalog

@@ -3,6 +3,7 @@
 
 #include "catalog/scope.hpp"
 #include "catalog/swap_rows.hpp"
+#include "catalog/table_names.hpp"
 
 namespace pg_cutover::catalog {
 
@@ -38,6 +39,8 @@ std::optional<SwapRow> Find(const char* column, Oid relation) {
 }  // namespace
 
 int64_t InsertSwap(const SwapRow& row) {
+  // As they are called since their names were exchanged.
+  RememberNames({row.live, row.mirror});
   std::vector<std::string> renames;
   for (const RenamedPair& pair : row.renames) {
     renames.push_back(std::to_string(pair.live));

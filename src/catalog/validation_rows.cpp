@@ -5,6 +5,7 @@
 
 #include "catalog/scope.hpp"
 #include "catalog/subscription.hpp"
+#include "catalog/table_names.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::catalog {
@@ -44,27 +45,9 @@ std::vector<CheckRow> Select(const char* condition, const std::vector<Argument>&
 
 }  // namespace
 
-std::optional<Oid> MigrationOwner(const std::string& migration) {
-  Scope scope;
-  const pg::Rows rows = scope.Execute(
-      "SELECT created_by::oid FROM migrate.migration WHERE name = $1", {Argument::Text(migration)});
-  if (rows.empty()) return std::nullopt;
-  return rows.ObjectId(0, 1);
-}
-
-Oid MakeMigration(const std::string& migration, Oid role) {
-  {
-    Scope scope;
-    scope.Execute(
-        "INSERT INTO migrate.migration (name, created_by) VALUES ($1, $2::pg_catalog.regrole) "
-        "ON CONFLICT (name) DO NOTHING",
-        {Argument::Text(migration), Argument::ObjectId(role)});
-  }
-  return MigrationOwner(migration).value();
-}
-
 void InsertCheck(const CheckRow& row) {
   RequireOwnTables();
+  RememberNames({row.source, row.target});
   Scope scope;
   scope.Execute(
       "INSERT INTO migrate.validation_check (migration, name, kind, spec, source, target, "

@@ -31,11 +31,6 @@ struct ResultRow {
   double duration_ms = 0;
 };
 
-// The role that made it, which may be gone by now; nullopt: there is no such migration.
-std::optional<Oid> MigrationOwner(const std::string& migration);
-// Creates the migration's row when it has none yet. Gives back who made it: another role, where that
-// was a moment faster.
-Oid MakeMigration(const std::string& migration, Oid role);
 // Of a migration that has a row.
 void InsertCheck(const CheckRow& row);
 // As they were added.

@@ -1,4 +1,6 @@
 // The job that compares two tables; see comparison.hpp.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "catalog/capture_rows.hpp"
@@ -119,6 +121,36 @@ catalog::ComparedPart CompareAtOnce(const job::Session& session, const Sides& si
   return part;
 }
 
+// A statement of ours may be as long as a table has columns, and would bury what went wrong.
+std::string ShortLines(const std::string& context) {
+  constexpr size_t kLongestLine = 200;
+  std::string shortened;
+  size_t begin = 0;
+  while (begin < context.size()) {
+    const size_t end = std::min(context.find('\n', begin), context.size());
+    const char* const line = context.c_str() + begin;
+    const auto length = static_cast<int>(end - begin);
+    const auto kept =
+        static_cast<size_t>(pg::Section([=] { return pg_mbcliplen(line, length, kLongestLine); }));
+    shortened.append(shortened.empty() ? "" : "\n").append(line, kept);
+    if (kept < end - begin) shortened += "...";
+    begin = end + 1;
+  }
+  return shortened;
+}
+
+// `work` is transactions of its own: what it raises was taken off PostgreSQL's stack.
+template <class Work>
+auto WithShortContext(Work&& work) {
+  try {
+    return work();
+  } catch (const pg::Error& error) {
+    pg::ErrorInfo info = error.info();
+    info.context = ShortLines(info.context);
+    throw pg::Error(std::move(info));
+  }
+}
+
 void CompareSnapshot(job::Session& session) {
   session.InStep([&] {
     const catalog::ComparisonRow comparison = catalog::FindComparison(session.id()).value();
@@ -133,6 +165,47 @@ void CompareSnapshot(job::Session& session) {
     catalog::SaveBatch(session.id(), session.worker(), core::BlockRange{0, 0}, counters);
     (void)Finish(session);
   });
+}
+
+void Lead(job::Session& session) {
+  // A resumed rolling comparison goes on; one snapshot cannot be resumed, and is taken again.
+  const std::string method = session.InStep([&]() -> std::string {
+    const std::optional<catalog::ComparisonRow> begun = catalog::FindComparison(session.id());
+    if (begun && begun->method == "rolling") return begun->method;
+    const Sides sides = LoadSides(session.row().source, session.row().target);
+    const Size size = SizeOf(sides);
+    const std::string chosen = Method(sides, session.row(), size);
+    catalog::SetRowsTotal(session.id(), size.rows_source);
+    catalog::BeginComparison(NewComparison(session, sides, chosen));
+    return chosen;
+  });
+  if (session.row().phase != kRecheck) session.SetPhase(kScan);
+  if (method == "snapshot") {
+    CompareSnapshot(session);
+    return;
+  }
+  CompareRanges(session);
+  session.InStep([&] { (void)Finish(session); });
+}
+
+// The server's own error for a value that the target does not take names no row.
+pg::ErrorInfo WithRejectedRows(job::Session& session, pg::ErrorInfo failure) {
+  const int category = ERRCODE_TO_CATEGORY(failure.sqlstate);
+  if (!failure.hint.empty() ||
+      (category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION))
+    return failure;
+  const int64_t rejected = session.InStep([&]() -> int64_t {
+    if (!session.row().link) return 0;
+    const std::optional<catalog::CaptureRow> capture = catalog::FindCapture(*session.row().link);
+    return capture ? capture->rejected_rows : 0;
+  });
+  failure.hint = "The source has values which the target, or the mapping, does not take. ";
+  if (rejected > 0)
+    failure.hint += fmt::format(
+        "SELECT * FROM migrate.rejected_row WHERE link = {} names {} that dual-write has met. ",
+        *session.row().link, rejected);
+  failure.hint += "Mend them in the source, then compare again.";
+  return failure;
 }
 
 }  // namespace
@@ -167,28 +240,18 @@ int64_t VerificationIntervalMs() {
 }
 
 void LeadCompare(job::Session& session) {
-  // A resumed rolling comparison goes on; one snapshot cannot be resumed, and is taken again.
-  const std::string method = session.InStep([&]() -> std::string {
-    const std::optional<catalog::ComparisonRow> begun = catalog::FindComparison(session.id());
-    if (begun && begun->method == "rolling") return begun->method;
-    const Sides sides = LoadSides(session.row().source, session.row().target);
-    const Size size = SizeOf(sides);
-    const std::string chosen = Method(sides, session.row(), size);
-    catalog::SetRowsTotal(session.id(), size.rows_source);
-    catalog::BeginComparison(NewComparison(session, sides, chosen));
-    return chosen;
-  });
-  if (session.row().phase != kRecheck) session.SetPhase(kScan);
-  if (method == "snapshot") {
-    CompareSnapshot(session);
+  std::optional<pg::ErrorInfo> failure;
+  try {
+    WithShortContext([&] { Lead(session); });
     return;
+  } catch (const pg::Error& error) {
+    failure = error.info();
   }
-  CompareRanges(session);
-  session.InStep([&] { (void)Finish(session); });
+  throw pg::Error(WithRejectedRows(session, std::move(*failure)));
 }
 
 std::optional<bool> CompareNow(job::Session& session, const catalog::LinkRow& link) {
-  return session.InStep([&]() -> std::optional<bool> {
+  const auto compare = [&]() -> std::optional<bool> {
     const Sides sides = LoadSides(link.source, link.target);
     if (!sides.link || sides.link->id != link.id || !catalog::FindCapture(link.id))
       return std::nullopt;
@@ -196,7 +259,8 @@ std::optional<bool> CompareNow(job::Session& session, const catalog::LinkRow& li
     catalog::BeginComparison(comparison);
     (void)CompareAtOnce(session, sides, comparison.seed);
     return Finish(session) == "equal";
-  });
+  };
+  return WithShortContext([&] { return session.InStep(compare); });
 }
 
 void RaiseDifferent(int64_t job) {

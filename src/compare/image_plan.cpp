@@ -82,6 +82,10 @@ bool BuiltinKind(Oid type, ImageKind* kind) {
     case UNKNOWNOID:
       *kind = ImageKind::kCString;
       return true;
+    case TSQUERYOID:
+      // Its operators lie in another order, and twice, in a query that functions have put together.
+      *kind = ImageKind::kPrinted;
+      return true;
     case BPCHAROID:
       *kind = ImageKind::kBlankPadded;
       return true;
@@ -101,7 +105,6 @@ bool BuiltinKind(Oid type, ImageKind* kind) {
     case BITOID:
     case VARBITOID:
     case TSVECTOROID:
-    case TSQUERYOID:
     case GTSVECTOROID:
     case PG_SNAPSHOTOID:
     case TXID_SNAPSHOTOID:
@@ -143,6 +146,11 @@ bool Immutable(Oid function) {
        errhint("Cast the column to a type that has, such as text.")));
 }
 
+void SetFunction(MemoryContext context, Oid function, TypeImage* image) {
+  image->function = static_cast<FmgrInfo*>(MemoryContextAllocZero(context, sizeof(FmgrInfo)));
+  fmgr_info_cxt(function, image->function, context);
+}
+
 // Types of extensions: by their bytes where these are the value, else by an immutable form.
 void PlanForeignType(MemoryContext context, Form_pg_type form, TypeImage* image) {
   if (EqualImage(form->oid)) {
@@ -161,8 +169,7 @@ void PlanForeignType(MemoryContext context, Form_pg_type form, TypeImage* image)
   const bool sent = Immutable(form->typsend);
   if (!sent && !Immutable(form->typoutput)) RefuseType(form->oid);
   image->kind = sent ? ImageKind::kSent : ImageKind::kPrinted;
-  image->function = static_cast<FmgrInfo*>(MemoryContextAllocZero(context, sizeof(FmgrInfo)));
-  fmgr_info_cxt(sent ? form->typsend : form->typoutput, image->function, context);
+  SetFunction(context, sent ? form->typsend : form->typoutput, image);
 }
 
 TypeImage* PlanElement(MemoryContext context, Oid type) {
@@ -222,6 +229,8 @@ void PlanType(MemoryContext context, Oid type, TypeImage* image) {
     image->element = PlanElement(context, element);
   } else if (!BuiltinKind(base, &image->kind)) {
     PlanByCategory(context, form, image);
+  } else if (image->kind == ImageKind::kPrinted) {
+    SetFunction(context, form->typoutput, image);
   }
   ReleaseSysCache(tuple);
 }

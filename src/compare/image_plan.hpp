@@ -35,7 +35,7 @@ enum class ImageKind : uint8_t {
   kRange,        // flags and bounds
   kMultirange,   //
   kSent,         // an extension's type, through its immutable send function
-  kPrinted,      // or output function
+  kPrinted,      // or output function; tsquery, which has several stored forms of one value
 };
 
 struct TypeImage;

@@ -51,14 +51,6 @@ class WithoutIndexes {
   pg::GucScope settings_;
 };
 
-// What a view reads, or a subquery of the mapping, is locked when its statement is planned: before
-// the snapshot, or somebody may have emptied it when its turn comes.
-void LockByPlanning(const Sides& sides, uint64_t seed) {
-  pg::Spi spi;
-  for (const Side side : {Side::kSource, Side::kTarget})
-    (void)spi.Execute("EXPLAIN " + SketchStatement(sides, side, seed, {}));
-}
-
 // The state of a side's sketch, in the current memory context; an empty one for a side without
 // rows.
 const std::byte* ReadSketch(pg::Spi& spi, const Sides& sides, Side side, uint64_t seed,
@@ -184,14 +176,22 @@ uint64_t RandomSeed() {
   return seed;
 }
 
+void PlanScans(const Sides& sides, uint64_t seed) {
+  pg::Spi spi;
+  for (const Side side : {Side::kSource, Side::kTarget})
+    (void)spi.Execute("EXPLAIN " + SketchStatement(sides, side, seed, {}));
+}
+
+// What a view or a subquery reads is locked before the snapshot, or somebody may have emptied it
+// when its turn comes.
 catalog::ComparedPart ComparePart(const Sides& sides, uint64_t seed, const Range& range) {
   if (sides.link && (link::HasSubquery(*sides.link) || sides.several_sources))
-    LockByPlanning(sides, seed);
+    PlanScans(sides, seed);
   return CompareUnderOneSnapshot(sides, seed, range, nullptr);
 }
 
 catalog::ComparedPart CompareAll(const Sides& sides, uint64_t seed, int64_t rows_expected) {
-  LockByPlanning(sides, seed);
+  PlanScans(sides, seed);
   ScanProgress progress(rows_expected);
   return CompareUnderOneSnapshot(sides, seed, {}, &progress);
 }

@@ -30,6 +30,10 @@ catalog::ComparedPart ComparePart(const Sides& sides, uint64_t seed, const Range
 // of both sides together.
 catalog::ComparedPart CompareAll(const Sides& sides, uint64_t seed, int64_t rows_expected);
 
+// Raises what planning the scans of both sides raises. What a view reads, or a subquery of the
+// mapping, is locked (access share) by it.
+void PlanScans(const Sides& sides, uint64_t seed);
+
 // A seed that nobody can foresee: a row cannot be made to collide with another one.
 uint64_t RandomSeed();
 

@@ -83,7 +83,11 @@ std::vector<KeyRanges::Column> KeyRanges::Columns(const Sides& sides, std::strin
       return {};
     }
     const Form_pg_attribute to = Attribute(target.get(), column.name);
-    keys.push_back({*column.plain, column.target, pg::TypeName(to->atttypid, to->atttypmod)});
+    // The wider of two integers: a key of the source need not fit the target's.
+    const std::string type = column.plain_type == to->atttypid
+                                 ? pg::TypeName(to->atttypid, to->atttypmod)
+                                 : pg::TypeName(INT8OID, -1);
+    keys.push_back({*column.plain, column.target, type});
     of_source.push_back(column.plain_number);
     of_target.push_back(to->attnum);
   }

@@ -48,7 +48,7 @@ class KeyRanges {
   struct Column {
     std::string source;  // source.a
     std::string target;  // target.b
-    std::string type;    // of the target
+    std::string type;    // that holds the keys of both
   };
   friend std::optional<std::string> RangeObstacle(const Sides& sides);
   static std::vector<Column> Columns(const Sides& sides, std::string* obstacle);

@@ -1,4 +1,6 @@
 // Repairing a target; see repair.hpp.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "capture/permission.hpp"
@@ -11,10 +13,13 @@
 #include "compare/repair_statements.hpp"
 #include "compare/statements.hpp"
 #include "job/clock.hpp"
+#include "link/expression.hpp"
 #include "pg/call.hpp"
 #include "pg/debug_point.hpp"
+#include "pg/ownership.hpp"
 #include "pg/resource.hpp"
 #include "pg/spi.hpp"
+#include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::compare {
@@ -48,7 +53,10 @@ std::vector<std::string> SideEffects(Oid target) {
       "'migrate' UNION ALL SELECT pg_catalog.format('foreign key %I of %s', c.conname, "
       "c.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint c WHERE c.confrelid IN "
       "(SELECT relid FROM pg_catalog.pg_partition_tree($1) UNION SELECT $1) "
-      "AND c.contype = 'f' AND c.confdeltype NOT IN ('a', 'r') ORDER BY 1",
+      "AND c.contype = 'f' AND (c.confdeltype NOT IN ('a', 'r') OR c.confupdtype NOT IN ('a', "
+      "'r')) "
+      "UNION ALL SELECT pg_catalog.format('rule %I', r.rulename) FROM pg_catalog.pg_rewrite r "
+      "WHERE r.ev_class = $1 AND r.ev_type <> '1' AND r.ev_enabled <> 'D' ORDER BY 1",
       {pg::Argument::ObjectId(target)});
   std::vector<std::string> found;
   for (uint64_t i = 0; i < rows.size(); ++i)
@@ -66,6 +74,36 @@ void RequireWholeKey(const std::string& key) {
     return;
   pg::Raise(ERRCODE_NOT_NULL_VIOLATION, "the key of the source's row is NULL", {},
             "Leave such rows out with a filter, or give them a key.");
+}
+
+// The rows of a view are locked through it, where it lets that happen at all: each write would
+// fail, while rows that only the target has would be deleted.
+void RequireLockableSource(const catalog::LinkRow& link, const Sides& sides) {
+  if (IsTable(link.source)) return;
+  const std::optional<pg::Error> failure = pg::TryInSubtransaction([&] {
+    pg::Spi spi;
+    // Without a key: one that no row has would be all that is planned.
+    spi.Execute(fmt::format("EXPLAIN SELECT {} FOR SHARE OF source", sides.source_rows));
+  });
+  if (!failure) return;
+  if (failure->sqlstate() == ERRCODE_QUERY_CANCELED) throw pg::Error(*failure);
+  const std::string source = pg::QualifiedName(link.source);
+  const std::string target = pg::QualifiedName(link.target);
+  pg::Raise(
+      ERRCODE_FEATURE_NOT_SUPPORTED, fmt::format("differences of {} cannot be repaired", target),
+      fmt::format("Rows of {} cannot be locked: {}.", source, failure->info().message),
+      fmt::format("Copy them anew: TRUNCATE {}; SELECT migrate_backfill({}, {}, sync => false).",
+                  target, pg::QuoteLiteral(source), pg::QuoteLiteral(target)));
+}
+
+// Raises what would fail each of the rows.
+void RequireStatements(const catalog::LinkRow& link) {
+  pg::RequireReadable(link.source);
+  pg::RequireOwner(link.target);
+  const link::CanonicalSettings settings;
+  const Sides sides = LoadSides(link.source, link.target);
+  (void)BuildRepairStatements(sides);
+  RequireLockableSource(link, sides);
 }
 
 std::vector<std::string> ListedKeys(const Request& request) {
@@ -107,7 +145,8 @@ void RequireTrueIndexes(const std::vector<std::string>& keys, const catalog::Lin
   const RepairStatements statements = BuildRepairStatements(sides);
   const pg::LatestSnapshot snapshot;
   // Where no index serves the source's key, its rows are looked up in the table itself.
-  if (!RangeObstacle(sides)) RequireTrueIndex(link.source, statements.count_in_source, keys);
+  if (statements.led_back || !RangeObstacle(sides))
+    RequireTrueIndex(link.source, statements.count_in_source, keys);
   RequireTrueIndex(link.target, statements.count_in_target, keys);
 }
 
@@ -162,13 +201,17 @@ class Repair {
     }
     const pg::Rows before = spi.Execute(statements.target_row, argument);
     const pg::Rows wanted = spi.Execute(statements.source_row, argument);
+    if (wanted.size() > 1)
+      pg::Raise(ERRCODE_CARDINALITY_VIOLATION,
+                fmt::format("the source has {} rows with this key", wanted.size()),
+                "The target can have one of them.");
     const auto image = [](const pg::Rows& rows) -> std::optional<std::string> {
       return rows.empty() ? std::nullopt : rows.Text(0, 1);
     };
     catalog::RepairRow log{request_.comparison, key.key,       wanted.empty() ? "delete" : "write",
                            request_.dry_run,    image(before), image(wanted),
                            std::nullopt};
-    if (IsEqual(spi, sides, statements, key)) {
+    if (!Difference(spi, sides, statements, key)) {
       log.action = "none";
       log.after = log.before;
     } else if (!request_.dry_run) {
@@ -180,10 +223,8 @@ class Repair {
         if (spi.Execute(statements.remove, argument).affected() == 0) log.action = "none";
       }
       log.after = image(spi.Execute(statements.target_row, argument));
-      if (!IsEqual(spi, sides, statements, key))
-        pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                  "the row differs still, as a writer has changed it meanwhile", {},
-                  "Compare the tables again.");
+      if (const auto columns = Difference(spi, sides, statements, key))
+        RaiseDifferent(*columns, statements);
     }
     catalog::LogRepair(session_.id(), log);
     Count(log.action != "none");
@@ -197,13 +238,39 @@ class Repair {
     catalog::SaveBatch(session_.id(), session_.worker(), core::BlockRange{0, 0}, counters);
   }
 
-  // Under a fresh snapshot.
-  static bool IsEqual(pg::Spi& spi, const Sides& sides, const RepairStatements& statements,
-                      const catalog::ListedKey& key) {
-    return spi
-        .Execute(DifferenceStatement(sides, 0, {statements.source_key, statements.target_key}, 1),
-                 {pg::Argument::Text(key.key)})
-        .empty();
+  // The columns that differ, none where one side has no such row; nullopt: the row is equal. Under
+  // a fresh snapshot.
+  static std::optional<std::vector<std::string>> Difference(pg::Spi& spi, const Sides& sides,
+                                                            const RepairStatements& statements,
+                                                            const catalog::ListedKey& key) {
+    const pg::Rows found = spi.Execute(
+        DifferenceStatement(sides, 0, {statements.source_key, statements.target_key}, 1),
+        {pg::Argument::Text(key.key)});
+    if (found.empty()) return std::nullopt;
+    return found.TextArray(0, 3);
+  }
+
+  [[noreturn]] void RaiseDifferent(const std::vector<std::string>& columns,
+                                   const RepairStatements& statements) const {
+    const std::string target = pg::QualifiedName(link_.target);
+    for (const std::string& column : columns) {
+      if (std::find(statements.insert_only.begin(), statements.insert_only.end(), column) ==
+          statements.insert_only.end())
+        continue;
+      pg::Raise(
+          ERRCODE_GENERATED_ALWAYS,
+          fmt::format(
+              "column \"{}\" of {} is GENERATED ALWAYS AS IDENTITY, which no UPDATE can set",
+              column, target),
+          fmt::format(
+              "ALTER TABLE {} ALTER COLUMN {} SET GENERATED BY DEFAULT for the time of the repair.",
+              target, pg::QuoteIdentifier(column)));
+    }
+    pg::Raise(
+        ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the row differs still",
+        fmt::format("{} writer has changed it meanwhile, or the mapping reads more than the row. "
+                    "Compare the tables again.",
+                    columns.empty() ? "A" : fmt::format("In {}. A", fmt::join(columns, ", "))));
   }
 
   void Log(const catalog::ListedKey& key, const char* action, std::optional<std::string> before,
@@ -273,7 +340,8 @@ catalog::LinkRow RequireRepairable(int64_t comparison) {
   if (const std::vector<std::string> effects = SideEffects(found->target); !effects.empty())
     refuse(ERRCODE_FEATURE_NOT_SUPPORTED,
            fmt::format("Writing to it would do more than that: {}.", fmt::join(effects, ", ")),
-           "Disable them for the time of the repair.");
+           "Disable triggers and rules, and drop such foreign keys, for the time of the repair.");
+  RequireStatements(*link);
   return *std::move(link);
 }
 

@@ -25,7 +25,9 @@ inline constexpr const char* kRepair = "repair";
 
 // Raises what would make a repair unsafe: object_not_in_prerequisite_state or feature_not_supported
 // where the direction is not known (no link, a partial one, a dormant one), there is no key, or
-// writes to the target would do more than that (its own triggers, foreign keys that cascade).
+// writes to the target would do more than that (its own triggers and rules, foreign keys
+// that cascade), keys do not come back from jsonb as they were, or the source's rows cannot be
+// locked.
 catalog::LinkRow RequireRepairable(int64_t comparison);
 
 // The body of the job; JobRow::request has the comparison and whether it is a dry run.

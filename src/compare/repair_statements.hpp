@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "compare/sides.hpp"
 
@@ -19,6 +20,10 @@ struct RepairStatements {
   // Restrict a side to the key.
   std::string source_key;
   std::string target_key;
+  // An index of the source is used although the key is computed; see repair_key.hpp.
+  bool led_back = false;
+  // Columns that a row gets when it is inserted, and no UPDATE can set.
+  std::vector<std::string> insert_only;
   // How many rows of a side have one of the keys $1, an array of jsonb. Keys with a NULL do not
   // count.
   std::string count_in_source;

@@ -5,6 +5,7 @@
 
 #include "catalog/scope.hpp"
 #include "catalog/swap_rows.hpp"
+#include "compare/common_form.hpp"
 #include "compare/image.hpp"
 #include "compare/other_sources.hpp"
 #include "compare/sides.hpp"
@@ -62,14 +63,11 @@ std::string AsColumn(const std::string& expression, ::Relation source,
                      Form_pg_attribute attribute) {
   const std::string value = link::AsAssigned(expression, source, *attribute);
   if (!OidIsValid(attribute->attcollation)) return value;
-  const Oid collation = attribute->attcollation;
-  return fmt::format("({}) COLLATE {}", value, pg::Section([=]() -> const char* {
-                       return generate_collation_name(collation);
-                     }));
+  return Collated(value, attribute->attcollation);
 }
 
-Column MakeColumn(::Relation source, ::Relation target, const std::string& name,
-                  const std::string& expression) {
+Column LinkedColumn(::Relation source, ::Relation target, const std::string& name,
+                    const std::string& expression) {
   const Form_pg_attribute attribute = Attribute(target, name);
   if (attribute == nullptr)
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -81,6 +79,7 @@ Column MakeColumn(::Relation source, ::Relation target, const std::string& name,
   column.source = AsColumn(expression, source, attribute);
   column.target = "target." + pg::QuoteIdentifier(name);
   column.type = attribute->atttypid;
+  column.shown = pg::Call(ShownAs, column.type);
   return column;
 }
 
@@ -90,21 +89,59 @@ std::vector<Column> LinkedColumns(const catalog::LinkRow& link, ::Relation sourc
                                   ::Relation target) {
   std::vector<Column> columns;
   for (const catalog::MappedColumn& mapped : link.mapping)
-    columns.push_back(MakeColumn(source, target, mapped.column, mapped.expression));
+    columns.push_back(LinkedColumn(source, target, mapped.column, mapped.expression));
   return columns;
 }
 
 namespace {
 
+// nullopt: the two types have no common form.
+std::optional<Column> UnlinkedColumn(::Relation source, ::Relation target, const std::string& name,
+                                     bool in_key) {
+  const Form_pg_attribute from = Attribute(source, name);
+  const Form_pg_attribute to = Attribute(target, name);
+  const std::string quoted = pg::QuoteIdentifier(name);
+  std::optional<CommonForm> form =
+      FindCommonForm(from, "source." + quoted, to, "target." + quoted, in_key);
+  if (!form) return std::nullopt;
+  Column column;
+  column.name = name;
+  column.source = std::move(form->source);
+  column.target = std::move(form->target);
+  column.type = form->type;
+  column.shown = pg::Call(ShownAs, column.type);
+  return column;
+}
+
+// The first unique key of the target of which all columns are compared.
+std::vector<std::string> KeyByName(::Relation target) {
+  for (const link::UniqueKey& key : link::UsableKeys(target)) {
+    std::vector<std::string> names;
+    for (const AttrNumber number : key.columns)
+      names.push_back(pg::FromName(TupleDescAttr(RelationGetDescr(target), number - 1)->attname));
+    return names;
+  }
+  return {};
+}
+
 std::vector<Column> ColumnsByName(::Relation source, ::Relation target) {
   std::vector<Column> columns;
   std::vector<std::string> alone;
+  std::vector<std::string> unlike;
+  const std::vector<std::string> key = KeyByName(target);
   for (const std::string& name : ColumnNames(target)) {
-    if (Attribute(source, name) == nullptr)
+    if (Attribute(source, name) == nullptr) {
       alone.push_back(
           fmt::format("\"{}\" of {}", name, pg::QualifiedName(RelationGetRelid(target))));
+      continue;
+    }
+    const bool in_key = std::find(key.begin(), key.end(), name) != key.end();
+    if (std::optional<Column> column = UnlinkedColumn(source, target, name, in_key))
+      columns.push_back(*std::move(column));
     else
-      columns.push_back(MakeColumn(source, target, name, "source." + pg::QuoteIdentifier(name)));
+      unlike.push_back(fmt::format("\"{}\" ({} and {})", name,
+                                   pg::TypeName(Attribute(source, name)->atttypid, -1),
+                                   pg::TypeName(Attribute(target, name)->atttypid, -1)));
   }
   for (const std::string& name : ColumnNames(source))
     if (Attribute(target, name) == nullptr)
@@ -117,18 +154,16 @@ std::vector<Column> ColumnsByName(::Relation source, ::Relation target) {
                           pg::QualifiedName(RelationGetRelid(target))),
               fmt::format("On one side only: {}.", fmt::join(alone, ", ")),
               "migrate_link says which columns belong together.");
+  if (!unlike.empty())
+    pg::Raise(ERRCODE_DATATYPE_MISMATCH,
+              fmt::format("columns of {} and {} have types whose values cannot be compared",
+                          pg::QualifiedName(RelationGetRelid(source)),
+                          pg::QualifiedName(RelationGetRelid(target))),
+              fmt::format("No cast that loses nothing leads from one to the other: {}.",
+                          fmt::join(unlike, ", ")),
+              "Say with migrate_link what the source's values are to be, or compare a view that "
+              "casts them.");
   return columns;
-}
-
-// The first unique key of the target of which all columns are compared.
-std::vector<std::string> KeyByName(::Relation target) {
-  for (const link::UniqueKey& key : link::UsableKeys(target)) {
-    std::vector<std::string> names;
-    for (const AttrNumber number : key.columns)
-      names.push_back(pg::FromName(TupleDescAttr(RelationGetDescr(target), number - 1)->attname));
-    return names;
-  }
-  return {};
 }
 
 bool HasKey(::Relation relation, const std::vector<std::string>& columns) {

@@ -2,7 +2,7 @@
 //
 // With a link that is what its mapping says, the same canonical expressions that copy and capture
 // evaluate; the link's filter decides which source rows count. Without a link columns are compared
-// by name, the source's values as the target's types.
+// by name, in a form that loses nothing of either value (common_form.hpp).
 #pragma once
 
 #include <optional>
@@ -12,6 +12,7 @@
 #include "core/sketch.hpp"
 
 #include "catalog/link_rows.hpp"
+#include "compare/shape.hpp"
 #include "pg/spi.hpp"
 
 #include "pg/pg.hpp"
@@ -20,9 +21,10 @@ namespace pg_cutover::compare {
 
 struct Column {
   std::string name;    // of the target
-  std::string source;  // over alias source, as the target's type
+  std::string source;  // over alias source; linked: as the target's type
   std::string target;  // over alias target
   Oid type = InvalidOid;
+  Shown shown = Shown::kAsJson;
   // Of key columns: the source's own column, where it holds what the target's is to hold, in the
   // same order. Conditions on it are served by an index, those on `source` often are not.
   std::optional<std::string> plain;
@@ -56,6 +58,7 @@ struct Sides {
 // Takes AccessShareLock on both for the rest of the transaction: no TRUNCATE and no rewrite then
 // comes between a snapshot taken later and the scans. Raises
 //   feature_not_supported              without a link: columns that only one side has
+//   datatype_mismatch                  without a link: columns without a common form
 //   object_not_in_prerequisite_state   the tables no longer fit their link
 Sides LoadSides(Oid source, Oid target);
 

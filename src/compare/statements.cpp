@@ -20,6 +20,8 @@ namespace {
 // A function takes no more than 100 arguments: the rest goes in as rows of this many columns.
 constexpr size_t kMostArguments = 90;
 constexpr size_t kPairsAnObject = 40;
+// A longer row is longer than kLongestRow as jsonb as well, and may be too long to be one at all.
+constexpr int kLongestStoredRow = 65'536;
 
 const std::string& Expression(const Column& column, Side side) {
   return side == Side::kSource ? column.source : column.target;
@@ -35,6 +37,8 @@ std::vector<std::string> Expressions(const Sides& sides, Side side) {
 // The key's columns as they are, then the others. Both sides are grouped alike, so that equal rows
 // have equal hashes.
 std::string HashArguments(const std::vector<std::string>& values, size_t key_columns) {
+  // Rows of tables without columns are all alike, and counted.
+  if (values.empty()) return "true";
   if (values.size() <= kMostArguments) return fmt::format("{}", fmt::join(values, ", "));
   std::vector<std::string> arguments(values.begin(),
                                      values.begin() + static_cast<std::ptrdiff_t>(key_columns));
@@ -71,6 +75,30 @@ std::vector<std::string> Names(const Sides& sides, const char* alias) {
   return names;
 }
 
+// A column's value as a pair of a jsonb object shows it; `other` is the other side's, empty: there
+// is none.
+std::string ShownValue(const Column& column, const std::string& value, const std::string& other) {
+  if (column.shown == Shown::kAsText) return fmt::format("({})::pg_catalog.text", value);
+  if (column.shown == Shown::kAsJson || other.empty()) return value;
+  const auto as_json = [](const std::string& shown) {
+    return fmt::format("pg_catalog.to_jsonb({})::pg_catalog.text", shown);
+  };
+  return fmt::format(
+      "CASE WHEN CASE WHEN pg_catalog.pg_column_size({1}) <= {2} THEN migrate.row_hash(0, {0}) <> "
+      "migrate.row_hash(0, {1}) AND {3} = {4} END THEN pg_catalog.to_jsonb(({0})::pg_catalog.text) "
+      "ELSE pg_catalog.to_jsonb({0}) END",
+      value, other, kLongestStoredRow, as_json(value), as_json(other));
+}
+
+std::vector<std::string> ShownValues(const Sides& sides, const std::vector<std::string>& values,
+                                     const std::vector<std::string>& others = {}) {
+  std::vector<std::string> shown;
+  for (size_t i = 0; i < values.size(); ++i)
+    shown.push_back(
+        ShownValue(sides.columns[i], values[i], others.empty() ? std::string() : others[i]));
+  return shown;
+}
+
 // A jsonb object of the first `count` columns.
 std::string Object(const Sides& sides, const std::vector<std::string>& values, size_t count) {
   std::string object;
@@ -81,15 +109,16 @@ std::string Object(const Sides& sides, const std::vector<std::string>& values, s
     object += fmt::format("{}pg_catalog.jsonb_build_object({})", object.empty() ? "" : " || ",
                           fmt::join(pairs, ", "));
   }
-  return object;
+  return object.empty() ? "'{}'::pg_catalog.jsonb" : object;
 }
 
-// NULL in place of what is too long to be shown.
-std::string Shown(const std::string& object) {
+// NULL in place of what is too long to be shown. By its size first: a value may be too long for a
+// jsonb, and ten thousand that are not take their time.
+std::string ShortEnough(const std::string& row, const std::string& object) {
   return fmt::format(
-      "(SELECT CASE WHEN pg_catalog.octet_length(j.t) <= {} THEN j.t END FROM (SELECT ({})::text) "
-      "AS j(t))",
-      kLongestRow, object);
+      "CASE WHEN pg_catalog.pg_column_size({}) <= {} THEN (SELECT CASE WHEN "
+      "pg_catalog.octet_length(j.t) <= {} THEN j.t END FROM (SELECT ({})::text) AS j(t)) END",
+      row, kLongestStoredRow, kLongestRow, object);
 }
 
 // A side as a subquery with c0, ... and h.
@@ -196,10 +225,15 @@ std::string KeyedStatement(const Sides& sides, uint64_t seed, const Conditions& 
   keep("names", fmt::format("(CASE WHEN d.kind IN ('changed', 'representation') THEN "
                             "pg_catalog.array_remove(ARRAY[{}], NULL) ELSE '{{}}' END)::text",
                             fmt::join(differing, ", ")));
-  keep("sources", fmt::format("CASE WHEN d.kind <> 'extra' THEN {} END",
-                              Shown(Object(sides, of_source, sides.columns.size()))));
+  const auto shown = [&](const char* row, const std::vector<std::string>& values,
+                         const std::vector<std::string>& others) {
+    return ShortEnough(row,
+                       Object(sides, ShownValues(sides, values, others), sides.columns.size()));
+  };
+  keep("sources",
+       fmt::format("CASE WHEN d.kind <> 'extra' THEN {} END", shown("d.s", of_source, of_target)));
   keep("targets", fmt::format("CASE WHEN d.kind <> 'missing' THEN {} END",
-                              Shown(Object(sides, of_target, sides.columns.size()))));
+                              shown("d.t", of_target, of_source)));
   const std::string source = Hashed(sides, Side::kSource, seed, conditions.source);
   const std::string target = Hashed(sides, Side::kTarget, seed, conditions.target);
   const Pairs pairs =
@@ -230,7 +264,8 @@ std::string Totals() {
 std::string MultisetStatement(const Sides& sides, uint64_t seed, int64_t most) {
   const std::string source = Hashed(sides, Side::kSource, seed, {});
   const std::string target = Hashed(sides, Side::kTarget, seed, {});
-  const std::string row = Shown(Object(sides, Names(sides, "x"), sides.columns.size()));
+  const std::string row = ShortEnough(
+      "x.*", Object(sides, ShownValues(sides, Names(sides, "x")), sides.columns.size()));
   return fmt::format(
       "WITH differing AS MATERIALIZED (SELECT h, CASE WHEN coalesce(s.n, 0) > coalesce(t.n, 0) "
       "THEN 'missing' ELSE 'extra' END AS kind, pg_catalog.abs(coalesce(s.n, 0) - coalesce(t.n, "
@@ -247,6 +282,16 @@ std::string MultisetStatement(const Sides& sides, uint64_t seed, int64_t most) {
 }
 
 }  // namespace
+
+std::string RowStatement(const Sides& sides, Side side, const std::string& restriction) {
+  std::vector<std::string> named;
+  for (size_t i = 0; i < sides.columns.size(); ++i)
+    named.push_back(fmt::format("{} AS c{}", Expression(sides.columns[i], side), i));
+  return fmt::format("SELECT {} FROM (SELECT {} {}) AS d",
+                     ShortEnough("d.*", Object(sides, ShownValues(sides, Names(sides, "d")),
+                                               sides.columns.size())),
+                     fmt::join(named, ", "), Rows(sides, side, restriction));
+}
 
 std::string SketchStatement(const Sides& sides, Side side, uint64_t seed,
                             const std::string& restriction) {

@@ -23,6 +23,10 @@ struct Conditions {
   std::string target;
 };
 
+// One column: each row of a side as a jsonb object, as text; NULL where that is too long to be
+// shown.
+std::string RowStatement(const Sides& sides, Side side, const std::string& restriction);
+
 // One row, one column: the sketch of a side; NULL without rows.
 std::string SketchStatement(const Sides& sides, Side side, uint64_t seed,
                             const std::string& restriction);

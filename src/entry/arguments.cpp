@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "entry/arguments.hpp"
+#include "link/dropped.hpp"
 #include "pg/call.hpp"
 #include "pg/text.hpp"
 
@@ -16,6 +17,12 @@ Datum Arguments::Required(int index, const char* name) const {
 }
 
 Oid Arguments::Relation(int index, const char* name) const {
+  const Oid relation = RelationOrDropped(index, name);
+  link::RequireThere(relation);
+  return relation;
+}
+
+Oid Arguments::RelationOrDropped(int index, const char* name) const {
   return DatumGetObjectId(Required(index, name));
 }
 

@@ -17,7 +17,10 @@ class Arguments {
   explicit Arguments(FunctionCallInfo call) : call_(call) {}
 
   bool IsNull(int index) const;
+  // Raises undefined_table for one that was dropped: regclass takes any number.
   Oid Relation(int index, const char* name) const;
+  // For the calls that clean up after a table.
+  Oid RelationOrDropped(int index, const char* name) const;
   int64_t Int8(int index, const char* name) const;
   bool Bool(int index, const char* name) const;
   std::string Text(int index, const char* name) const;

@@ -10,6 +10,7 @@
 #include "entry/backfill.hpp"
 #include "job/create.hpp"
 #include "link/create.hpp"
+#include "link/migration.hpp"
 #include "link/source_drift.hpp"
 #include "pg/entry.hpp"
 #include "pg/resource.hpp"
@@ -91,6 +92,7 @@ PG_CUTOVER_FUNCTION(pg_cutover_backfill) {
   request.key = arguments.OptionalTextArray(4);
   request.migration = job.migration;
   request.allow_unsyncable = !job.sync;
+  if (job.migration) link::JoinMigration(*job.migration);
   job.link = link::FindOrCreate(request);
 
   const catalog::LinkRow row = catalog::LoadLink(*job.link);

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include "catalog/swap_rows.hpp"
+#include "catalog/table_names.hpp"
 #include "compare/watch.hpp"
 #include "entry/arguments.hpp"
 #include "entry/cutover_checks.hpp"
 #include "job/create.hpp"
+#include "link/dropped.hpp"
+#include "link/migration.hpp"
 #include "pg/entry.hpp"
 #include "pg/ownership.hpp"
 #include "pg/text.hpp"
@@ -91,6 +94,8 @@ int64_t Cutover(const Arguments& arguments) {
   pg::RequireOwner(source);
   pg::RequireOwner(target);
   const catalog::LinkRow link = RequireLink(source, target);
+  for (const Oid table : {source, target})
+    link::RequireCounterparts(table);
   RequireSwappable(link);
   RequireCarriedOver(link, request.retire_as, {});
   if (arguments.IsNull(8))
@@ -100,9 +105,10 @@ int64_t Cutover(const Arguments& arguments) {
         link, arguments.OptionalDatum(8),
         "Say in reverse_columns what these columns are computed from, or give up the way back with "
         "reverse_sync => false.");
+  const std::optional<std::string> migration = arguments.OptionalText(7);
+  if (migration) link::JoinMigration(*migration);
   compare::EndWatch(link.id);
-  return job::Create(
-      NewJob(swap::kCutover, link, source, target, request, arguments.OptionalText(7)));
+  return job::Create(NewJob(swap::kCutover, link, source, target, request, migration));
 }
 
 catalog::SwapRow RequireSwap(Oid current) {
@@ -119,7 +125,8 @@ catalog::SwapRow RequireSwap(Oid current) {
   if (swap->retired)
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("the table that {} took the place of has been retired", name),
-              fmt::format("It is {}.", pg::QualifiedName(swap->mirror)));
+              fmt::format("It is {}.", catalog::TableName(swap->mirror)));
+  link::RequireThere(swap->mirror);
   if (!swap->reverse_link)
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("{} is not kept in step with {}", pg::QualifiedName(swap->mirror), name),
@@ -140,6 +147,8 @@ int64_t Revert(const Arguments& arguments) {
   pg::RequireOwner(swap.mirror);
   const catalog::LinkRow forward = catalog::LoadLink(*swap.link);
   const catalog::LinkRow reverse = catalog::LoadLink(*swap.reverse_link);
+  for (const Oid table : {swap.live, swap.mirror})
+    link::RequireCounterparts(table);
   RequireSwappable(reverse);
   RequireCarriedOver(reverse, swap.mirror_name, swap.renames);
   return job::Create(NewJob(swap::kRevert, forward, swap.live, swap.mirror, request, std::nullopt));

@@ -7,10 +7,13 @@
 #include "capture/install.hpp"
 #include "catalog/capture_rows.hpp"
 #include "catalog/event_rows.hpp"
+#include "catalog/job_rows.hpp"
 #include "catalog/swap_rows.hpp"
+#include "catalog/table_names.hpp"
 #include "compare/watch.hpp"
 #include "entry/arguments.hpp"
 #include "entry/lock_retry.hpp"
+#include "job/control.hpp"
 #include "link/create.hpp"
 #include "link/shadow.hpp"
 #include "pg/call.hpp"
@@ -32,19 +35,29 @@ std::optional<catalog::SwapRow> FindSwap(Oid source, Oid target) {
   return std::nullopt;
 }
 
+// Nothing is left to do for a job on a table that was dropped by hand, and nobody should have to
+// look for its number first.
+void CancelJobsOnDropped(Oid source, Oid target) {
+  if (catalog::IsThere(source) && catalog::IsThere(target)) return;
+  for (const Oid table : {source, target})
+    if (const std::optional<int64_t> job = catalog::UnfinishedJobOn(table)) job::Cancel(*job);
+}
+
 void UnlinkSwapped(const catalog::SwapRow& swap) {
   for (const Oid relation : {swap.live, swap.mirror})
-    if (pg::Call(get_rel_relkind, relation) != '\0') pg::RequireOwner(relation);
-  const std::string live = pg::QualifiedName(swap.live);
-  const std::string mirror = pg::QualifiedName(swap.mirror);
+    if (catalog::IsThere(relation)) pg::RequireOwner(relation);
+  const std::string live = catalog::TableName(swap.live);
+  const std::string mirror = catalog::TableName(swap.mirror);
   WithLockRetry(swap.live, AccessExclusiveLock, [&] {
     swap::Dissolve(swap);
-    if (pg::Call(get_rel_relkind, swap.mirror) != '\0') capture::RemoveGuard(swap.mirror);
+    if (catalog::IsThere(swap.mirror)) capture::RemoveGuard(swap.mirror);
     catalog::EndSwap(swap.id);
   });
   catalog::Event event;
   event.kind = "unlink";
-  event.message = fmt::format("{} stays in use; {} is not kept in step any more", live, mirror);
+  event.message = fmt::format(
+      "{} {}; {} {}", live, catalog::IsThere(swap.live) ? "stays in use" : "was dropped", mirror,
+      catalog::IsThere(swap.mirror) ? "is not kept in step any more" : "was dropped");
   event.source = swap.live;
   event.target = swap.mirror;
   catalog::RecordEvent(event);
@@ -69,8 +82,9 @@ PG_CUTOVER_FUNCTION(pg_cutover_link) {
 
 PG_CUTOVER_FUNCTION(pg_cutover_unlink) {
   const pg_cutover::entry::Arguments arguments(fcinfo);
-  const Oid source = arguments.Relation(0, "source");
-  const Oid target = arguments.Relation(1, "target");
+  const Oid source = arguments.RelationOrDropped(0, "source");
+  const Oid target = arguments.RelationOrDropped(1, "target");
+  pg_cutover::entry::CancelJobsOnDropped(source, target);
   if (const auto swap = pg_cutover::entry::FindSwap(source, target)) {
     pg_cutover::entry::UnlinkSwapped(*swap);
     return Datum{0};

@@ -3,6 +3,7 @@
 
 #include "entry/arguments.hpp"
 #include "entry/lock_retry.hpp"
+#include "link/dropped.hpp"
 #include "pg/call.hpp"
 #include "pg/entry.hpp"
 #include "pg/ownership.hpp"
@@ -20,6 +21,7 @@ void Retire(Oid retired, std::optional<int64_t> retain_ms) {
   const std::optional<catalog::SwapRow> swap = catalog::FindSwapByMirror(retired);
   if (!swap) {
     const std::optional<catalog::SwapRow> live = catalog::FindSwapByLive(retired);
+    if (live) link::RequireThere(live->mirror);
     pg::Raise(
         ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         fmt::format("{} has not been replaced by another table", pg::QualifiedName(retired)), {},
@@ -32,6 +34,7 @@ void Retire(Oid retired, std::optional<int64_t> retain_ms) {
     pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
               fmt::format("{} is retired already", pg::QualifiedName(retired)), {},
               "SELECT * FROM migrate_purge() shows when it may be dropped.");
+  link::RequireThere(swap->live);
   pg::RequireOwner(swap->live);
   WithLockRetry(swap->live, AccessExclusiveLock, [&] { swap::Retire(*swap, *retain_ms * 1000); });
 }

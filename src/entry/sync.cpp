@@ -95,10 +95,11 @@ void Unsync(Oid source, Oid target) {
                        fmt::format("dual-write from {} to {} is off", capture::NameOf(source),
                                    capture::NameOf(target)));
   // What was not mirrored meanwhile has to be copied: turning it on again would not be enough.
-  event.inverse =
-      fmt::format("TRUNCATE {1}; SELECT migrate_backfill({0}, {2})",
-                  pg::QuoteLiteral(pg::QualifiedName(source)), pg::QualifiedName(target),
-                  pg::QuoteLiteral(pg::QualifiedName(target)));
+  if (capture::Exists(source) && capture::Exists(target))
+    event.inverse =
+        fmt::format("TRUNCATE {1}; SELECT migrate_backfill({0}, {2})",
+                    pg::QuoteLiteral(pg::QualifiedName(source)), pg::QualifiedName(target),
+                    pg::QuoteLiteral(pg::QualifiedName(target)));
   catalog::RecordEvent(event);
 }
 
@@ -115,7 +116,8 @@ PG_CUTOVER_FUNCTION(pg_cutover_sync) {
 
 PG_CUTOVER_FUNCTION(pg_cutover_unsync) {
   const pg_cutover::entry::Arguments arguments(fcinfo);
-  pg_cutover::entry::Unsync(arguments.Relation(0, "source"), arguments.Relation(1, "target"));
+  pg_cutover::entry::Unsync(arguments.RelationOrDropped(0, "source"),
+                            arguments.RelationOrDropped(1, "target"));
   return Datum{0};
 }
 

@@ -15,6 +15,7 @@
 #include "entry/table.hpp"
 #include "job/create.hpp"
 #include "job/session.hpp"
+#include "link/dropped.hpp"
 #include "link/shadow.hpp"
 #include "link/table_name.hpp"
 #include "pg/call.hpp"
@@ -35,6 +36,7 @@ constexpr const char* kManual = R"({"cutover": "manual"})";
 void RequireAlone(Oid relation) {
   const std::vector<std::string> others = catalog::OtherSyncedLinks(relation, 0);
   if (others.empty()) return;
+  link::RequireCounterparts(relation);
   pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             fmt::format("{} is kept in step with another table", pg::QualifiedName(relation)),
             fmt::format("{}.", fmt::join(others, "; ")),

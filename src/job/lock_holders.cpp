@@ -1,4 +1,6 @@
 // Who keeps others from a lock on some tables; see lock_holders.hpp.
+#include "core/listed.hpp"
+
 #include "job/lock_holders.hpp"
 
 #include "catalog/scope.hpp"
@@ -48,7 +50,8 @@ constexpr const char* kHolders =
     "FROM held h LEFT JOIN session s ON s.pid = h.pid "
     "LEFT JOIN prepared p ON h.pid IS NULL AND p.virtualtransaction = h.virtualtransaction "
     "LEFT JOIN pg_roles r ON r.oid = s.usesysid "
-    "ORDER BY CASE WHEN s.known THEN s.xact_start END, h.pid, p.prepared, p.gid";
+    "ORDER BY h.pid IS NOT NULL, CASE WHEN s.known THEN s.xact_start END, h.pid, p.prepared, "
+    "p.gid";
 
 std::vector<std::string> Texts(const std::vector<Oid>& relations) {
   std::vector<std::string> texts;
@@ -90,10 +93,10 @@ std::vector<LockHolder> LockHolders(const std::vector<Oid>& relations, LOCKMODE 
 }
 
 std::string Describe(const std::vector<LockHolder>& holders) {
-  std::string text;
+  std::vector<std::string> descriptions;
   for (const LockHolder& holder : holders)
-    text += (text.empty() ? "" : "; ") + holder.description;
-  return text;
+    descriptions.push_back(holder.description);
+  return core::Listed(descriptions);
 }
 
 }  // namespace pg_cutover::job

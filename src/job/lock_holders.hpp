@@ -28,7 +28,7 @@ struct LockHolder {
 // what the current role may know of them. In a transaction.
 std::vector<LockHolder> LockHolders(const std::vector<Oid>& relations, LOCKMODE mode);
 
-// Their descriptions; empty where there is none.
+// Their descriptions, as many as core::Listed names; empty where there is none.
 std::string Describe(const std::vector<LockHolder>& holders);
 
 }  // namespace pg_cutover::job

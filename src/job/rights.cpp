@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "job/rights.hpp"
+#include "link/dropped.hpp"
 #include "pg/call.hpp"
 #include "pg/ownership.hpp"
 #include "pg/text.hpp"
@@ -140,12 +141,6 @@ std::optional<pg::ErrorInfo> RoleProblem(const catalog::JobRow& job) {
 std::optional<pg::ErrorInfo> TableProblem(const catalog::JobRow& job, Oid relation) {
   if (!OidIsValid(relation)) return std::nullopt;
   const Oid owner = pg::OwnerOf(relation);
-  if (!OidIsValid(owner))
-    return Problem(ERRCODE_UNDEFINED_TABLE,
-                   fmt::format("a table of job {} does not exist any more", job.id),
-                   fmt::format("The {} was the relation with OID {}.",
-                               relation == job.source ? "source" : "target", relation),
-                   fmt::format("SELECT migrate_cancel({})", job.id));
   if (IsSuperuser(job.effective_role)) {
     if (IsSuperuser(owner)) return std::nullopt;
     return Problem(ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -180,8 +175,19 @@ Roles ChooseRoles(Oid source, Oid target) {
   return roles;
 }
 
+std::optional<pg::ErrorInfo> DroppedTableOf(const catalog::JobRow& job) {
+  for (const Oid relation : {job.source, job.target})
+    if (std::optional<pg::ErrorInfo> dropped = link::Dropped(relation)) {
+      if (dropped->hint.empty())
+        dropped->hint = fmt::format("SELECT migrate_cancel({}) ends the job.", job.id);
+      return dropped;
+    }
+  return std::nullopt;
+}
+
 std::optional<pg::ErrorInfo> RightsProblem(const catalog::JobRow& job) {
   if (std::optional<pg::ErrorInfo> problem = RoleProblem(job)) return problem;
+  if (std::optional<pg::ErrorInfo> problem = DroppedTableOf(job)) return problem;
   if (std::optional<pg::ErrorInfo> problem = TableProblem(job, job.source)) return problem;
   return TableProblem(job, job.target);
 }

@@ -23,6 +23,9 @@ Roles ChooseRoles(Oid source, Oid target);
 // become the effective role, a table that is gone or no longer belongs to it. nullopt: nothing.
 std::optional<pg::ErrorInfo> RightsProblem(const catalog::JobRow& job);
 
+// A table of the job that somebody has dropped; nullopt: both are there.
+std::optional<pg::ErrorInfo> DroppedTableOf(const catalog::JobRow& job);
+
 // Superusers, and members of the role that the job acts as.
 bool MayControl(const catalog::JobRow& job);
 // Raises insufficient_privilege.

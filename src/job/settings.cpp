@@ -26,6 +26,8 @@ constexpr Setting kPinned[] = {
     {"search_path", "pg_catalog, pg_temp"},
     // A partial copy is worse than an error.
     {"row_security", "off"},
+    // A role or database set to replica would write past foreign keys, triggers and rules.
+    {"session_replication_role", "origin"},
     // How values look as text, and how text becomes values.
     {"TimeZone", "UTC"},
     {"DateStyle", "ISO, MDY"},

@@ -131,8 +131,9 @@ class Waiter {
   std::string Line(const Look& look) const {
     const catalog::JobProgress& progress = look.progress;
     std::string line =
-        fmt::format("job {} {}, {}: {} {} rows", id_, core::JobStateName(look.job.state),
-                    look.job.phase, progress.bar, core::HumanCount(progress.rows_done));
+        fmt::format("job {} {}, {}", id_, core::JobStateName(look.job.state), look.job.phase);
+    if (progress.counts_rows)
+      line += fmt::format(": {} {} rows", progress.bar, core::HumanCount(progress.rows_done));
     if (progress.rows_per_second)
       line += fmt::format(", {} rows/s",
                           core::HumanCount(static_cast<int64_t>(*progress.rows_per_second)));

@@ -140,7 +140,10 @@ class Worker {
       if (!catalog::ExtensionInstalled()) return false;
       const std::optional<catalog::JobRow> job = catalog::LockJob(order_.job);
       if (!job || !core::WantsWorker(job->state)) return false;
-      return catalog::FailJob(order_.job, job->state, failure);
+      // Whatever met it first knew the table by its OID.
+      std::optional<pg::ErrorInfo> dropped;
+      if (failure.sqlstate == ERRCODE_UNDEFINED_TABLE) dropped = DroppedTableOf(*job);
+      return catalog::FailJob(order_.job, job->state, dropped.value_or(failure));
     });
     if (reported)
       pg::Log(fmt::format("pg_cutover: job {} failed: {} (SQLSTATE {})", order_.job,

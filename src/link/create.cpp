@@ -8,9 +8,11 @@
 #include "catalog/event_rows.hpp"
 #include "catalog/job_rows.hpp"
 #include "catalog/subscription.hpp"
+#include "catalog/table_names.hpp"
 #include "link/deferred.hpp"
 #include "link/json.hpp"
 #include "link/key.hpp"
+#include "link/migration.hpp"
 #include "link/relation_checks.hpp"
 #include "link/source_drift.hpp"
 #include "pg/call.hpp"
@@ -99,7 +101,7 @@ bool SameKey(std::vector<std::string> a, std::vector<std::string> b) {
 
 // The owner of a table that is gone cannot be asked; then whoever made the link may remove it.
 void RequireRightToUnlink(const catalog::LinkRow& link, Oid relation) {
-  if (pg::Call(get_rel_relkind, relation) != '\0') {
+  if (catalog::IsThere(relation)) {
     pg::RequireOwner(relation);
     return;
   }
@@ -159,6 +161,7 @@ catalog::LinkRow Draft(const Request& request) {
 int64_t Create(const Request& request) {
   catalog::RequireOwnTables();
   Validated valid = Validate(request);
+  if (request.migration) JoinMigration(*request.migration);
   valid.link.id = catalog::InsertLink(valid.link);
   // Without a source key nothing is known to collide or not; the copy tells.
   if (!valid.injective && !valid.link.source_key.empty()) WarnOfCollisions(valid.link);
@@ -189,10 +192,10 @@ int64_t FindOrCreate(const Request& request) {
 
 catalog::LinkRow RequireUnlinkable(Oid source, Oid target) {
   const std::optional<catalog::LinkRow> link = catalog::FindLink(source, target);
-  const std::string target_name = pg::QualifiedName(target);
+  const std::string target_name = catalog::TableName(target);
   if (!link)
     pg::Raise(ERRCODE_UNDEFINED_OBJECT,
-              fmt::format("{} is not linked to {}", pg::QualifiedName(source), target_name));
+              fmt::format("{} is not linked to {}", catalog::TableName(source), target_name));
   RequireRightToUnlink(*link, source);
   RequireRightToUnlink(*link, target);
   if (const std::optional<int64_t> job = catalog::UnfinishedJobOn(target))
@@ -211,9 +214,10 @@ void Forget(int64_t link) {
 
 void Unlink(Oid source, Oid target) {
   const catalog::LinkRow link = RequireUnlinkable(source, target);
-  const std::string source_name = pg::QualifiedName(source);
-  const std::string target_name = pg::QualifiedName(target);
-  if (pg::Call(get_rel_relkind, target) != '\0') PutBack(link);
+  const std::string source_name = catalog::TableName(source);
+  const std::string target_name = catalog::TableName(target);
+  const bool target_is_there = catalog::IsThere(target);
+  if (target_is_there) PutBack(link);
   std::vector<std::string> forgotten;
   for (const catalog::DeferredObject& object : catalog::DeferredObjects(link.id, true))
     if (!object.from_target) forgotten.push_back(pg::QuoteIdentifier(object.name));
@@ -224,15 +228,17 @@ void Unlink(Oid source, Oid target) {
   event.details =
       fmt::format("{{\"columns\": {}, \"filter\": {}, \"target_key\": {}}}", link.columns,
                   link.filter ? JsonText(*link.filter) : "null", JsonArray(link.target_key));
-  event.inverse = fmt::format(
-      "SELECT migrate_link({}, {}, columns => {}{}, key => {}::text[]{}{})",
-      pg::QuoteLiteral(source_name), pg::QuoteLiteral(target_name), pg::QuoteLiteral(link.columns),
-      link.filter ? ", filter => " + pg::QuoteLiteral(*link.filter) : "",
-      pg::QuoteLiteral(pg::OutputText(TEXTARRAYOID, pg::MakeTextArray(link.target_key))),
-      link.owner ? "" : ", owner => false",
-      link.migration ? ", migration => " + pg::QuoteLiteral(*link.migration) : "");
+  if (target_is_there && catalog::IsThere(source))
+    event.inverse = fmt::format(
+        "SELECT migrate_link({}, {}, columns => {}{}, key => {}::text[]{}{})",
+        pg::QuoteLiteral(source_name), pg::QuoteLiteral(target_name),
+        pg::QuoteLiteral(link.columns),
+        link.filter ? ", filter => " + pg::QuoteLiteral(*link.filter) : "",
+        pg::QuoteLiteral(pg::OutputText(TEXTARRAYOID, pg::MakeTextArray(link.target_key))),
+        link.owner ? "" : ", owner => false",
+        link.migration ? ", migration => " + pg::QuoteLiteral(*link.migration) : "");
   catalog::RecordEvent(event);
-  if (link.created_target)
+  if (link.created_target && target_is_there)
     pg::Notice(fmt::format("{} stays, without a link", target_name),
                forgotten.empty() ? std::string()
                                  : fmt::format("It was not given these indexes, constraints and "

@@ -28,16 +28,6 @@ namespace pg_cutover::link {
 
 namespace {
 
-void CheckRelation(::Relation source) {
-  if (source->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
-              fmt::format("{} is partitioned", pg::QualifiedName(RelationGetRelid(source))),
-              "A shadow is made of ordinary tables only.",
-              "Create the new table yourself and link the two with migrate_link(...).");
-  if (const std::optional<std::string> refusal = CheckSource(source))
-    RaiseUnsyncable(RelationGetRelid(source), *refusal);
-}
-
 bool HasPrimaryKey(Oid relation) {
   const pg::OpenRelation open(relation, AccessShareLock);
   const std::vector<UniqueKey> keys = UsableKeys(open.get());
@@ -165,10 +155,20 @@ void Record(const ShadowRequest& request, const catalog::LinkRow& link,
 
 }  // namespace
 
+void RequireShadowable(::Relation source) {
+  if (source->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+    pg::Raise(ERRCODE_FEATURE_NOT_SUPPORTED,
+              fmt::format("{} is partitioned", pg::QualifiedName(RelationGetRelid(source))),
+              "A shadow is made of ordinary tables only.",
+              "Create the new table yourself and link the two with migrate_link(...).");
+  if (const std::optional<std::string> refusal = CheckSource(source))
+    RaiseUnsyncable(RelationGetRelid(source), *refusal);
+}
+
 Oid CreateShadow(const ShadowRequest& request) {
   pg::RequireOwner(request.source);
   const pg::OpenRelation source(request.source, AccessShareLock);
-  CheckRelation(source.get());
+  RequireShadowable(source.get());
   const ShadowName name = ParseShadowName(request.target, request.source);
   // Before any of them is made again: CREATE INDEX and others go on under our lock. What comes
   // after this look is not in the list, so that the swap asks for it on the shadow.

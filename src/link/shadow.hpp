@@ -20,6 +20,10 @@ struct ShadowRequest {
   std::optional<std::string> migration = {};
 };
 
+// Raises why migrate_shadow and migrate_table cannot make a table like this one, whatever is to be
+// changed: it is partitioned, or cannot be kept in step.
+void RequireShadowable(::Relation source);
+
 // Creates the shadow as the source's owner and links it as the caller; returns its OID. Takes
 // AccessShareLock on the source.
 Oid CreateShadow(const ShadowRequest& request);

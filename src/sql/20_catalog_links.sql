@@ -43,6 +43,25 @@ COMMENT ON COLUMN migrate.link.keys_injective IS 'different source keys are know
 COMMENT ON COLUMN migrate.link.dormant IS 'true while the tables are swapped and the link of the other direction is at work';
 COMMENT ON COLUMN migrate.link.created_target IS 'true where migrate_shadow created the target';
 
+CREATE TABLE migrate.table_name (
+    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    relation regclass NOT NULL,
+    name     text NOT NULL
+);
+CREATE INDEX table_name_relation ON migrate.table_name (relation, id);
+COMMENT ON TABLE migrate.table_name IS 'what tables of links and jobs were called; of each table the row with the highest id counts, and it is all that is left of one that was dropped';
+
+CREATE VIEW migrate.known_table WITH (security_barrier) AS
+SELECT n.relation,
+       coalesce((SELECT pg_catalog.format('%I.%I', s.nspname, c.relname)
+                   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+                  WHERE c.oid = n.relation), n.name || ' (dropped)') AS name
+  FROM migrate.table_name n
+ WHERE n.id = (SELECT pg_catalog.max(m.id) FROM migrate.table_name m WHERE m.relation = n.relation);
+COMMENT ON VIEW migrate.known_table IS 'tables of links and jobs by the names they have, or had';
+COMMENT ON COLUMN migrate.known_table.relation IS 'the table';
+COMMENT ON COLUMN migrate.known_table.name IS 'qualified; (dropped) follows where it is gone';
+
 CREATE TABLE migrate.deferred_object (
     link              bigint NOT NULL REFERENCES migrate.link (id) ON DELETE CASCADE,
     position          integer NOT NULL,

@@ -115,6 +115,8 @@ COMMENT ON COLUMN migrate.event_log.inverse IS 'the call that undoes it, where t
 SELECT pg_catalog.pg_extension_config_dump('migrate.migration', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.link', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.link_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate.table_name', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate.table_name_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.deferred_object', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.source_object', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.job', '');

@@ -40,7 +40,9 @@ SELECT c.link,
        p.problems AS broken,
        c.broken_at,
        (SELECT pg_catalog.count(*) FROM migrate.rejected_row r WHERE r.link = c.link) AS rejected_rows,
-       l.migration
+       l.migration,
+       (SELECT k.name FROM migrate.known_table k WHERE k.relation = l.source) AS source_name,
+       (SELECT k.name FROM migrate.known_table k WHERE k.relation = l.target) AS target_name
   FROM migrate.capture c
   JOIN migrate.link l ON l.id = c.link
  CROSS JOIN LATERAL (SELECT migrate.capture_problems(c.link) AS problems) p
@@ -63,3 +65,5 @@ COMMENT ON COLUMN migrate.link_status.broken IS 'why the target cannot be truste
 COMMENT ON COLUMN migrate.link_status.broken_at IS 'when a job noted it; NULL while only this view has seen it';
 COMMENT ON COLUMN migrate.link_status.rejected_rows IS 'writes that succeeded although the target did not take the row';
 COMMENT ON COLUMN migrate.link_status.migration IS 'name of the migration that the link belongs to';
+COMMENT ON COLUMN migrate.link_status.source_name IS 'qualified name of the source; of a table that was dropped the one it had';
+COMMENT ON COLUMN migrate.link_status.target_name IS 'qualified name of the target; of a table that was dropped the one it had';

@@ -27,7 +27,9 @@ SELECT s.live AS current,
        r.rows AS rejected_rows,
        r.keys AS rejected_keys,
        r.messages AS rejected_because,
-       s.swapped_at
+       s.swapped_at,
+       (SELECT k.name FROM migrate.known_table k WHERE k.relation = s.live) AS current_name,
+       (SELECT k.name FROM migrate.known_table k WHERE k.relation = s.mirror) AS previous_name
   FROM migrate.swap s
  CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM migrate.capture c WHERE c.link = s.reverse_link) AS in_step,
                             migrate.capture_problems(s.reverse_link) AS problems) p
@@ -52,3 +54,5 @@ COMMENT ON COLUMN migrate.revert_verdict.rejected_rows IS 'writes of which the p
 COMMENT ON COLUMN migrate.revert_verdict.rejected_keys IS 'their keys, at most 100';
 COMMENT ON COLUMN migrate.revert_verdict.rejected_because IS 'their errors, in the order of the keys';
 COMMENT ON COLUMN migrate.revert_verdict.swapped_at IS 'when the tables changed places';
+COMMENT ON COLUMN migrate.revert_verdict.current_name IS 'qualified name of the table in use; of a table that was dropped the one it had';
+COMMENT ON COLUMN migrate.revert_verdict.previous_name IS 'qualified name of the previous table; of a table that was dropped the one it had';

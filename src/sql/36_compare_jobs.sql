@@ -17,7 +17,9 @@ COMMENT ON AGGREGATE migrate.sketch(bigint, integer, VARIADIC "any") IS 'migrate
 
 CREATE VIEW migrate.comparison WITH (security_barrier) AS
 SELECT r.job, r.source, r.target, r.verdict, r.rows_source, r.rows_target, r.missing, r.extra, r.changed,
-       r.representation_only, r.method, r.snapshot_ms, r.started_at, r.finished_at, r.columns, r.reason
+       r.representation_only, r.method, r.snapshot_ms, r.started_at, r.finished_at, r.columns, r.reason,
+       (SELECT k.name FROM migrate.known_table k WHERE k.relation = r.source) AS source_name,
+       (SELECT k.name FROM migrate.known_table k WHERE k.relation = r.target) AS target_name
   FROM migrate.comparison_result r
   JOIN migrate.job j ON j.id = r.job
  WHERE pg_catalog.pg_has_role(j.effective_role, 'USAGE')
@@ -41,6 +43,8 @@ COMMENT ON COLUMN migrate.comparison.started_at IS 'when it began';
 COMMENT ON COLUMN migrate.comparison.finished_at IS 'when it ended';
 COMMENT ON COLUMN migrate.comparison.columns IS 'the target''s columns that were compared';
 COMMENT ON COLUMN migrate.comparison.reason IS 'why it is inconclusive, or its numbers are not complete; or that so many rows differ that a repair is not the way';
+COMMENT ON COLUMN migrate.comparison.source_name IS 'qualified name of the source; of a table that was dropped the one it had';
+COMMENT ON COLUMN migrate.comparison.target_name IS 'qualified name of the target; of a table that was dropped the one it had';
 
 -- Rows of users' tables: for those alone who may act as the role that read them.
 CREATE VIEW migrate.difference WITH (security_barrier) AS

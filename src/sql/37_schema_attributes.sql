@@ -64,9 +64,14 @@ BEGIN ATOMIC
            ('foreign server', (SELECT s.srvname::text FROM pg_foreign_server s WHERE s.oid = f.ftserver)),
            ('foreign options', array_to_string(f.ftoptions, ', ')),
            ('sequence', migrate.schema_sequence_text(c.oid)),
+           ('publications', (SELECT string_agg(concat_ws(' ', quote_ident(u.pubname),
+                   '(' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                            WHERE a.attrelid = c.oid AND a.attnum = ANY (r.prattrs)) || ')',
+                   'WHERE ' || pg_get_expr(r.prqual, c.oid)), ', ' ORDER BY u.pubname COLLATE "C")
+               FROM pg_publication_rel r JOIN pg_publication u ON u.oid = r.prpubid WHERE r.prrelid = c.oid)),
            ('owned by', CASE WHEN c.relkind = 'S' THEN
-               (SELECT format('%s.%I', d.refobjid::regclass, a.attname) FROM pg_depend d
-                  JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+               (SELECT format('%s.%I', d.refobjid::regclass, (SELECT a.attname FROM pg_attribute a
+                           WHERE a.attrelid = d.refobjid AND a.attnum = d.refobjsubid)) FROM pg_depend d
                  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                    AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a') END)) AS p (property, value)
      WHERE c.relnamespace = schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
@@ -77,6 +82,9 @@ BEGIN ATOMIC
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
       JOIN pg_type t ON t.oid = a.atttypid
       LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+      LEFT JOIN (SELECT w.refobjid, w.refobjsubid, i.* FROM pg_depend w JOIN pg_class i ON i.oid = w.objid
+                  WHERE w.classid = 'pg_class'::regclass AND w.refclassid = 'pg_class'::regclass AND w.deptype = 'i'
+                    AND i.relkind = 'S') q ON q.refobjid = c.oid AND q.refobjsubid = a.attnum AND a.attidentity <> ''
      CROSS JOIN LATERAL (VALUES
            ('type', format_type(a.atttypid, a.atttypmod)),
            ('collation', CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END),
@@ -87,9 +95,18 @@ BEGIN ATOMIC
            -- The sequence's name is a generated one.
            ('identity', CASE WHEN a.attidentity <> '' THEN format('GENERATED %s AS IDENTITY (%s)',
                CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END,
-               (SELECT migrate.schema_sequence_text(s.objid) FROM pg_depend s
-                 WHERE s.classid = 'pg_class'::regclass AND s.refclassid = 'pg_class'::regclass
-                   AND s.refobjid = c.oid AND s.refobjsubid = a.attnum AND s.deptype = 'i')) END),
+               migrate.schema_sequence_text(q.oid)) END),
+           -- Only where somebody chose it: the server makes it as its table.
+           ('identity persistence', CASE WHEN q.relpersistence <> c.relpersistence THEN
+               CASE q.relpersistence WHEN 'p' THEN 'permanent' ELSE 'unlogged' END END),
+           ('identity privileges', (SELECT string_agg(g.role || ': ' || g.privileges, '; ' ORDER BY g.role COLLATE "C")
+               FROM (SELECT CASE x.grantee WHEN 0 THEN 'PUBLIC' WHEN q.relowner THEN 'the owner'
+                                 ELSE x.grantee::regrole::text END,
+                            string_agg(x.privilege_type || CASE WHEN x.is_grantable AND x.grantee <> q.relowner
+                                                                THEN ' WITH GRANT OPTION' ELSE '' END,
+                                       ', ' ORDER BY x.privilege_type COLLATE "C")
+                       FROM aclexplode(coalesce(q.relacl, acldefault('s', q.relowner))) AS x
+                      WHERE q.oid IS NOT NULL GROUP BY x.grantee, q.relowner) AS g (role, privileges))),
            ('storage', CASE WHEN a.attstorage <> t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'plain'
                WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END END),
            ('compression', CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END),
@@ -110,13 +127,26 @@ BEGIN ATOMIC
            ('definition', CASE WHEN k.oid IS NULL THEN
                replace(pg_get_indexdef(c.oid, 0, true), format(' INDEX %I ON ', c.relname), ' INDEX ON ') END),
            ('index options', CASE WHEN k.oid IS NOT NULL THEN array_to_string(c.reloptions, ', ') END),
-           ('validity', CASE WHEN NOT i.indisvalid THEN 'invalid' END),
+           ('index comment', CASE WHEN k.oid IS NOT NULL THEN obj_description(c.oid, 'pg_class') END),
+           ('validity', nullif(concat_ws(', ', CASE WHEN NOT i.indisvalid THEN 'invalid' END,
+               CASE WHEN NOT i.indisready THEN 'not ready' END), '')),
+           ('statistics target', (SELECT string_agg(format('%s of column %s', a.attstattarget, a.attnum), ', '
+                                                    ORDER BY a.attnum)
+               FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attstattarget >= 0)),
            ('tablespace', (SELECT s.spcname::text FROM pg_tablespace s WHERE s.oid = c.reltablespace)),
            ('clustered', CASE WHEN i.indisclustered THEN 'CLUSTER ON' END)) AS p (property, value)
      WHERE c.relnamespace = schema
     UNION ALL
-    SELECT 'pg_constraint'::regclass, k.oid, 0, 'definition', pg_get_constraintdef(k.oid, true)
-      FROM pg_constraint k WHERE k.connamespace = schema
+    SELECT 'pg_constraint'::regclass, k.oid, 0, p.property, p.value
+      FROM pg_constraint k
+     CROSS JOIN LATERAL (VALUES
+           ('definition', pg_get_constraintdef(k.oid, true)),
+           -- By triggers of the server, which DISABLE TRIGGER ALL disables with the others.
+           ('enforced', (SELECT string_agg(DISTINCT format('%s on %s', CASE t.tgenabled WHEN 'D' THEN 'disabled'
+                                    WHEN 'R' THEN 'replica' ELSE 'always' END, t.tgrelid::regclass), ', ')
+               FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgisinternal AND t.tgenabled <> 'O')))
+           AS p (property, value)
+     WHERE k.connamespace = schema
     UNION ALL
     SELECT 'pg_statistic_ext'::regclass, s.oid, 0, p.property, p.value
       FROM pg_statistic_ext s
@@ -224,6 +254,7 @@ BEGIN ATOMIC
            ('not null', CASE WHEN t.typnotnull THEN 'NOT NULL' END),
            ('default', coalesce(pg_get_expr(t.typdefaultbin, 0, true), t.typdefault)),
            ('subtype', format_type(r.rngsubtype, NULL)),
+           ('multirange', (SELECT quote_ident(m.typname) FROM pg_type m WHERE m.oid = r.rngmultitypid)),
            ('operator class', (SELECT format('%s', o.opcname) FROM pg_opclass o WHERE o.oid = r.rngsubopc)),
            ('range functions', CASE WHEN t.typtype = 'r' THEN format('%s, %s, %s', r.rngcanonical, r.rngsubdiff,
                nullif(r.rngcollation, 0)::regcollation) END),
@@ -232,5 +263,58 @@ BEGIN ATOMIC
      WHERE t.typnamespace = schema;
 END;
 COMMENT ON FUNCTION migrate.schema_type_properties(oid) IS 'what is compared of types';
+
+CREATE FUNCTION migrate.schema_other_properties(schema oid)
+    RETURNS TABLE (catalog oid, object oid, part integer, property text, value text) LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'pg_namespace'::regclass::oid, schema, 0, 'publications',
+           string_agg(quote_ident(u.pubname), ', ' ORDER BY u.pubname COLLATE "C")
+      FROM pg_publication_namespace n JOIN pg_publication u ON u.oid = n.pnpubid WHERE n.pnnspid = schema
+    UNION ALL
+    -- What decides whether two texts are equal, and which comes first.
+    SELECT 'pg_collation'::regclass, c.oid, 0, p.property, p.value
+      FROM pg_collation c
+     CROSS JOIN LATERAL (VALUES
+           ('provider', CASE c.collprovider WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin'
+                        ELSE 'default' END),
+           -- The columns for ICU's locale and rules are called otherwise, or are not there, in other versions.
+           ('locale', concat_ws(', ', 'LC_COLLATE ' || c.collcollate, 'LC_CTYPE ' || c.collctype,
+               coalesce(to_jsonb(c) ->> 'colliculocale', to_jsonb(c) ->> 'colllocale'),
+               'RULES ' || (to_jsonb(c) ->> 'collicurules'))),
+           ('deterministic', CASE WHEN c.collisdeterministic THEN 'deterministic' ELSE 'nondeterministic' END))
+           AS p (property, value)
+     WHERE c.collnamespace = schema
+    UNION ALL
+    SELECT 'pg_operator'::regclass, o.oid, 0, p.property, p.value
+      FROM pg_operator o
+     CROSS JOIN LATERAL (VALUES
+           ('function', nullif(o.oprcode, 0)::regprocedure::text),
+           ('commutator', nullif(o.oprcom, 0)::regoperator::text),
+           ('negator', nullif(o.oprnegate, 0)::regoperator::text),
+           ('restrict', nullif(o.oprrest, 0)::regproc::text),
+           ('join', nullif(o.oprjoin, 0)::regproc::text),
+           ('hashes', CASE WHEN o.oprcanhash THEN 'HASHES' END),
+           ('merges', CASE WHEN o.oprcanmerge THEN 'MERGES' END)) AS p (property, value)
+     WHERE o.oprnamespace = schema
+    UNION ALL
+    SELECT 'pg_ts_dict'::regclass, d.oid, 0, p.property, p.value
+      FROM pg_ts_dict d JOIN pg_ts_template t ON t.oid = d.dicttemplate
+     CROSS JOIN LATERAL (VALUES
+           ('template', quote_ident(t.tmplname)),
+           ('options', d.dictinitoption)) AS p (property, value)
+     WHERE d.dictnamespace = schema
+    UNION ALL
+    SELECT 'pg_ts_config'::regclass, c.oid, 0, p.property, p.value
+      FROM pg_ts_config c JOIN pg_ts_parser s ON s.oid = c.cfgparser
+     CROSS JOIN LATERAL (VALUES
+           ('parser', quote_ident(s.prsname)),
+           ('mappings', (SELECT string_agg(m.token || ': ' || m.dictionaries, '; ' ORDER BY m.token COLLATE "C")
+               FROM (SELECT k.alias, string_agg(m.mapdict::regdictionary::text, ', ' ORDER BY m.mapseqno)
+                       FROM pg_ts_config_map m JOIN ts_token_type(c.cfgparser) AS k ON k.tokid = m.maptokentype
+                      WHERE m.mapcfg = c.oid GROUP BY k.alias) AS m (token, dictionaries)))) AS p (property, value)
+     WHERE c.cfgnamespace = schema;
+END;
+COMMENT ON FUNCTION migrate.schema_other_properties(oid) IS
+    'what is compared of the schema itself, collations, operators and text search';
 
 SELECT pg_catalog.set_config('search_path', '@extschema@, pg_temp', true);

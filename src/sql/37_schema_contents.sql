@@ -7,6 +7,11 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 CREATE FUNCTION migrate.schema_objects(schema oid)
     RETURNS TABLE (kind text, container text, name text, place integer, catalog oid, object oid, part integer,
                    owner oid, privileges aclitem[], definition text) LANGUAGE sql STABLE
+    -- Where catalogs were not analysed since, the planner takes the schema for one of a single object, and loops that
+    -- it joins by then take the square of their number: 18 s for 1000 partitions. A function with settings is also
+    -- planned by itself, for any schema. What is compiled for the cost that all this seems to have takes longer.
+    SET enable_nestloop = off
+    SET jit = off
 BEGIN ATOMIC
     WITH member AS (
         SELECT d.classid, d.objid FROM pg_depend d
@@ -64,10 +69,11 @@ BEGIN ATOMIC
      WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid AND k.conrelid = r.oid
                           AND k.contype IN ('p', 'u', 'x'))
     UNION ALL
-    SELECT 'statistics', s.stxrelid::regclass::text, quote_ident(s.stxname), NULL, 'pg_statistic_ext'::regclass, s.oid, 0,
-           s.stxowner, NULL, replace(pg_get_statisticsobjdef(s.oid),
+    SELECT 'statistics', coalesce(r.label, s.stxrelid::regclass::text), quote_ident(s.stxname), NULL,
+           'pg_statistic_ext'::regclass, s.oid, 0, s.stxowner, NULL, replace(pg_get_statisticsobjdef(s.oid),
                format(' STATISTICS %s.%I', schema::regnamespace, s.stxname), ' STATISTICS')
-      FROM pg_statistic_ext s WHERE s.stxnamespace = schema
+      FROM pg_statistic_ext s LEFT JOIN relation r ON r.oid = s.stxrelid
+     WHERE s.stxnamespace = schema
     UNION ALL
     SELECT 'trigger', r.label, quote_ident(t.tgname), NULL, 'pg_trigger'::regclass, t.oid, 0, NULL, NULL,
            pg_get_triggerdef(t.oid, true)
@@ -84,14 +90,16 @@ BEGIN ATOMIC
       FROM relation r JOIN pg_policy o ON o.polrelid = r.oid
     UNION ALL
     SELECT CASE f.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, NULL,
-           format('%I(%s)', f.proname, (SELECT string_agg(format_type(a.type, NULL), ', ' ORDER BY a.place)
-                                          FROM unnest(f.proargtypes) WITH ORDINALITY AS a (type, place))),
+           -- pg_catalog may hide a type, and an operator, that then comes with its schema.
+           migrate.schema_neutral(format('%I(%s)', f.proname,
+               (SELECT string_agg(format_type(a.type, NULL), ', ' ORDER BY a.place)
+                  FROM unnest(f.proargtypes) WITH ORDINALITY AS a (type, place))), n.nspname),
            NULL, 'pg_proc'::regclass, f.oid, 0, f.proowner, coalesce(f.proacl, acldefault('f', f.proowner)),
            CASE WHEN f.prokind = 'a' THEN format('%I(%s) RETURNS %s', f.proname, pg_get_function_arguments(f.oid),
                                                  pg_get_function_result(f.oid))
                 ELSE replace(pg_get_functiondef(f.oid), format(' %s.%I(', schema::regnamespace, f.proname),
                              format(' %I(', f.proname)) END
-      FROM pg_proc f
+      FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
      WHERE f.pronamespace = schema
        AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND m.objid = f.oid)
        -- Constructors of ranges and multiranges come with their type.
@@ -108,10 +116,18 @@ BEGIN ATOMIC
        AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)
        AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
     UNION ALL
-    -- Of everything else only that it exists, its owner and its comment.
+    SELECT 'default privileges', NULL, format('on %s by %s', b.kind, a.defaclrole::regrole), NULL,
+           'pg_default_acl'::regclass, a.oid, 0, a.defaclrole, a.defaclacl, a.defaclacl::text
+      FROM pg_default_acl a
+      LEFT JOIN (VALUES ('r', 'tables'), ('S', 'sequences'), ('f', 'functions'), ('T', 'types')) AS b (letter, kind)
+        ON b.letter::"char" = a.defaclobjtype
+     WHERE a.defaclnamespace = schema
+    UNION ALL
+    -- Of everything else that it exists, its owner and its comment, and what schema_other_properties knows.
     SELECT e.kind, NULL, e.label, NULL, e.catalog, e.object, 0, e.owner, NULL, NULL
-      FROM (SELECT 'operator', oid::regoperator::text, 'pg_operator'::regclass::oid, oid, oprowner
-              FROM pg_operator WHERE oprnamespace = schema
+      FROM (SELECT 'operator', migrate.schema_neutral(o.oid::regoperator::text, n.nspname),
+                   'pg_operator'::regclass::oid, o.oid, o.oprowner
+              FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oprnamespace = schema
             UNION ALL SELECT 'operator class', format('%I USING %s', opcname, (SELECT amname FROM pg_am a
                                  WHERE a.oid = opcmethod)), 'pg_opclass'::regclass, oid, opcowner
               FROM pg_opclass WHERE opcnamespace = schema
@@ -140,15 +156,19 @@ CREATE FUNCTION migrate.schema_facts(schema oid)
 BEGIN ATOMIC
     WITH found AS MATERIALIZED (
         SELECT * FROM migrate.schema_objects(schema)
+    ), described AS MATERIALIZED (
+        -- Not one condition on a value may get in here: it would be evaluated, and the definition printed, for what
+        -- is in other schemas.
+        SELECT * FROM migrate.schema_relation_properties(schema)
+        UNION ALL SELECT * FROM migrate.schema_routine_properties(schema)
+        UNION ALL SELECT * FROM migrate.schema_type_properties(schema)
+        UNION ALL SELECT * FROM migrate.schema_other_properties(schema)
     )
     SELECT o.kind, o.container, o.name, o.place, '', o.definition FROM found o
     UNION ALL
     SELECT o.kind, o.container, o.name, o.place, p.property, p.value
       FROM found o
-      JOIN (SELECT * FROM migrate.schema_relation_properties(schema)
-            UNION ALL SELECT * FROM migrate.schema_routine_properties(schema)
-            UNION ALL SELECT * FROM migrate.schema_type_properties(schema)) AS p
-        ON p.catalog = o.catalog AND p.object = o.object AND p.part = o.part AND p.value IS NOT NULL
+      JOIN described p ON p.catalog = o.catalog AND p.object = o.object AND p.part = o.part AND p.value IS NOT NULL
     UNION ALL
     SELECT o.kind, o.container, o.name, o.place, 'owner', o.owner::regrole::text
       FROM found o WHERE o.owner IS NOT NULL AND o.kind <> 'column'
@@ -174,8 +194,9 @@ CREATE FUNCTION migrate.schema_contents(schema regnamespace)
     RETURNS TABLE (kind text, container text, name text, place integer, property text, value text)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
-    -- Its caller turns them off for itself; catalogs are looked up by index.
-    SET enable_nestloop = on
+    -- For the same reason as in schema_objects.
+    SET enable_nestloop = off
+    SET jit = off
 AS $function$
 BEGIN
     PERFORM pg_catalog.set_config('search_path', pg_catalog.format('pg_catalog, %s, pg_temp', schema), true);

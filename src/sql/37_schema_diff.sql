@@ -10,6 +10,7 @@ CREATE FUNCTION @extschema@.migrate_schema_diff(old regnamespace, new regnamespa
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
     SET enable_nestloop = off
+    SET jit = off
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -69,9 +70,12 @@ BEGIN
           FULL JOIN (SELECT * FROM new_object n WHERE NOT EXISTS (SELECT FROM same s
                   WHERE (s.kind, s.container, s.new_name) = (n.kind, n.container, n.name))) n
             ON (o.kind, o.container, o.name) = (n.kind, n.container, n.name)
+    ), whole_object AS (
+        -- Of those that have parts: objects of other kinds, a collation for instance, may have the same name.
+        SELECT p.* FROM pair p WHERE p.kind IN ('table', 'foreign table', 'view', 'materialized view', 'type')
     ), one_sided AS (
-        SELECT coalesce(p.old_name, p.new_name) AS name FROM pair p
-         WHERE p.container = '' AND (p.old_name IS NULL OR p.new_name IS NULL)
+        SELECT coalesce(p.old_name, p.new_name) AS name FROM whole_object p
+         WHERE p.old_name IS NULL OR p.new_name IS NULL
     ), whole AS (
         SELECT p.kind, p.container, coalesce(p.old_name, p.new_name) AS name,
                CASE WHEN p.new_name IS NULL THEN 'missing' ELSE 'extra' END AS difference, p.old_definition, p.new_definition
@@ -98,7 +102,7 @@ BEGIN
                        string_agg(o.name, ', ' ORDER BY n.place) AS new_order
                   FROM old_object o JOIN new_object n USING (kind, container, name)
                  WHERE o.kind = 'column' GROUP BY o.container) c
-          JOIN pair p ON p.container = '' AND p.old_name = c.container AND p.new_name = c.container
+          JOIN whole_object p ON p.old_name = c.container AND p.new_name = c.container
          WHERE c.old_order <> c.new_order
     )
     SELECT d.kind, concat_ws('.', nullif(d.container, ''), d.name), d.difference, d.old_definition, d.new_definition

@@ -34,11 +34,14 @@ COMMENT ON FUNCTION @extschema@.migrate_unschedule(text) IS
     'undo the caller''s migrate_schedule';
 
 CREATE VIEW migrate.validation WITH (security_barrier) AS
-SELECT r.run, r.migration, r.check_name, r.kind, r.status, r.details, r.started_at, r.duration_ms, r.run_by
+SELECT r.run, r.migration, r.check_name, r.kind, r.status, CASE WHEN m.is_member THEN r.details END AS details,
+       r.started_at, r.duration_ms, r.run_by
   FROM migrate.validation_result r
- WHERE pg_catalog.pg_has_role('pg_monitor', 'USAGE')
-    OR EXISTS (SELECT FROM pg_catalog.pg_roles o
-                WHERE o.rolname IN (r.run_by, r.created_by) AND pg_catalog.pg_has_role(o.oid, 'USAGE'))
+ CROSS JOIN LATERAL (
+       SELECT EXISTS (SELECT FROM pg_catalog.pg_roles o
+                       WHERE o.rolname IN (r.run_by, r.created_by) AND pg_catalog.pg_has_role(o.oid, 'USAGE'))
+                  AS is_member) m
+ WHERE m.is_member OR pg_catalog.pg_has_role('pg_monitor', 'USAGE')
  ORDER BY r.id;
 COMMENT ON VIEW migrate.validation IS
     'what every run of migrate_validate found: one row a check, the oldest first';
@@ -47,7 +50,7 @@ COMMENT ON COLUMN migrate.validation.migration IS 'name of the migration';
 COMMENT ON COLUMN migrate.validation.check_name IS 'name of the check';
 COMMENT ON COLUMN migrate.validation.kind IS 'what the check looks at: row_count, checksum, foreign_keys, ...';
 COMMENT ON COLUMN migrate.validation.status IS 'PASS, FAIL or INCONCLUSIVE';
-COMMENT ON COLUMN migrate.validation.details IS 'numbers, names, samples; the error where a check failed by itself';
+COMMENT ON COLUMN migrate.validation.details IS 'numbers, names, samples; the error where a check failed by itself; NULL for pg_monitor alone, as it may quote values of rows';
 COMMENT ON COLUMN migrate.validation.started_at IS 'when the check began';
 COMMENT ON COLUMN migrate.validation.duration_ms IS 'how long it took';
 COMMENT ON COLUMN migrate.validation.run_by IS 'the role that called migrate_validate';

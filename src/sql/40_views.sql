@@ -48,7 +48,10 @@ SELECT j.id AS job,
        j.finished_at,
        coalesce(j.finished_at, pg_catalog.clock_timestamp()) - j.started_at AS elapsed,
        j.error_message AS error,
-       migrate.progress_bar(p.percent) AS bar,
+       -- A swap is no matter of rows: what can be said of it is its phase.
+       CASE WHEN p.percent IS NULL AND j.kind IN ('cutover', 'revert')
+            THEN '[' || pg_catalog.repeat('.', 20) || '] ' || j.phase
+            ELSE migrate.progress_bar(p.percent) END AS bar,
        j.migration,
        coalesce(c.rows_read, 0) AS rows_read,
        coalesce(c.rows_taken_back, 0) AS rows_taken_back,
@@ -58,7 +61,9 @@ SELECT j.id AS job,
        coalesce(c.batches, 0) AS batches,
        c.pids,
        j.error_detail,
-       j.error_hint
+       j.error_hint,
+       (SELECT k.name FROM migrate.known_table k WHERE k.relation = j.source) AS source_name,
+       (SELECT k.name FROM migrate.known_table k WHERE k.relation = j.target) AS target_name
   FROM migrate.job j
   LEFT JOIN LATERAL (
        SELECT pg_catalog.sum(k.rows_written)::bigint AS rows_written,
@@ -106,7 +111,7 @@ COMMENT ON COLUMN migrate.progress.started_at IS 'of the first start';
 COMMENT ON COLUMN migrate.progress.finished_at IS 'of the last end';
 COMMENT ON COLUMN migrate.progress.elapsed IS 'between the first start and the last end, or until now; pauses included';
 COMMENT ON COLUMN migrate.progress.error IS 'what a failed job failed with';
-COMMENT ON COLUMN migrate.progress.bar IS 'percent as a bar';
+COMMENT ON COLUMN migrate.progress.bar IS 'percent as a bar; of a swap the phase';
 COMMENT ON COLUMN migrate.progress.migration IS 'name of the migration that the job belongs to';
 COMMENT ON COLUMN migrate.progress.rows_read IS 'source rows that passed the filter';
 COMMENT ON COLUMN migrate.progress.rows_taken_back IS 'rows that somebody changed while they were copied; copied again where still due';
@@ -117,6 +122,8 @@ COMMENT ON COLUMN migrate.progress.batches IS 'committed batches';
 COMMENT ON COLUMN migrate.progress.pids IS 'process ids of the workers at work';
 COMMENT ON COLUMN migrate.progress.error_detail IS 'the facts of the error';
 COMMENT ON COLUMN migrate.progress.error_hint IS 'what to do about the error';
+COMMENT ON COLUMN migrate.progress.source_name IS 'qualified name of the source; of a table that was dropped the one it had';
+COMMENT ON COLUMN migrate.progress.target_name IS 'qualified name of the target; of a table that was dropped the one it had';
 
 CREATE VIEW migrate.event WITH (security_barrier) AS
 SELECT e.id, e.at, e.actor, e.kind, e.migration, e.link, e.job, e.source, e.target, e.message, e.details, e.inverse

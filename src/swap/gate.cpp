@@ -1,5 +1,6 @@
 // Conditions of a swap; see gate.hpp.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include "catalog/capture_rows.hpp"
 #include "catalog/cutover_rows.hpp"
 #include "job/lock_holders.hpp"
+#include "link/dropped.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
 #include "pg/text.hpp"
@@ -88,6 +90,7 @@ void RequireReady(const catalog::LinkRow& link) {
     LockRelationOid(link.source, AccessShareLock);
     LockRelationOid(link.target, AccessShareLock);
   });
+  link::RequireThere(link);
   const std::string source = pg::QualifiedName(link.source);
   const std::string target = pg::QualifiedName(link.target);
   const std::optional<catalog::CaptureRow> capture = catalog::FindCapture(link.id);
@@ -111,13 +114,13 @@ void RequireReady(const catalog::LinkRow& link) {
 }
 
 void RequireNoForgottenTransaction(const std::vector<Oid>& relations) {
-  std::vector<std::string> found;
-  for (const job::LockHolder& holder : job::LockHolders(relations, AccessExclusiveLock))
-    if (holder.forgotten) found.push_back(holder.description);
+  std::vector<job::LockHolder> found;
+  for (job::LockHolder& holder : job::LockHolders(relations, AccessExclusiveLock))
+    if (holder.forgotten) found.push_back(std::move(holder));
   if (found.empty()) return;
   pg::Raise(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "a prepared transaction holds a table that is to be swapped", Sentences(found),
-            "COMMIT PREPARED or ROLLBACK PREPARED it, then ask again.");
+            "a prepared transaction holds a table that is to be swapped",
+            job::Describe(found) + ".", "COMMIT PREPARED or ROLLBACK PREPARED it, then ask again.");
 }
 
 void RequireCarried(const Pair& pair, const Dependents& dependents) {

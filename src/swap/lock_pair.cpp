@@ -7,6 +7,7 @@
 #include "catalog/event_rows.hpp"
 #include "job/clock.hpp"
 #include "job/lock_holders.hpp"
+#include "link/dropped.hpp"
 #include "pg/text.hpp"
 #include "swap/blockers.hpp"
 
@@ -34,10 +35,7 @@ int64_t LeftMs(int64_t deadline_us) {
 
 // A lock on an OID is granted for a table that is gone as well.
 void RequirePresent(Oid table) {
-  if (pg::Call(get_rel_name, table) != nullptr) return;
-  pg::Raise(
-      ERRCODE_UNDEFINED_TABLE, fmt::format("relation with OID {} does not exist any more", table),
-      "It was to be swapped, and was dropped meanwhile.", "Cancel the job with migrate_cancel.");
+  link::RequireThere(table);
 }
 
 // Every partition below `relation`, by OID, unlocked. Under AccessExclusiveLock on `relation` none

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "core/listed.hpp"
+
 #include "swap/old_snapshots.hpp"
 #include "pg/call.hpp"
 #include "pg/spi.hpp"
@@ -49,15 +51,17 @@ bool Contains(const std::vector<VirtualTransactionId>& list, const VirtualTransa
 std::string Describe(TransactionId limit) {
   pg::Spi spi;
   const pg::Rows rows = spi.Execute(
-      "SELECT coalesce(string_agg(format('pid %s (%s)', a.pid, concat_ws(', ', "
+      "SELECT format('pid %s (%s)', a.pid, concat_ws(', ', "
       "  quote_literal(nullif(a.application_name, '')), a.state, "
-      "  'transaction since ' || a.xact_start::timestamptz(0)::text)), '; ' ORDER BY "
-      "a.xact_start), "
-      "  'a session') "
+      "  'transaction since ' || a.xact_start::timestamptz(0)::text)) "
       "FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() "
-      "  AND age(a.backend_xmin) >= age($1::text::xid)",
+      "  AND age(a.backend_xmin) >= age($1::text::xid) ORDER BY a.xact_start, a.pid",
       {pg::Argument::Text(std::to_string(limit))});
-  return rows.Text(0, 1).value();
+  if (rows.empty()) return "a session";
+  std::vector<std::string> holders;
+  for (uint64_t row = 0; row < rows.size(); ++row)
+    holders.push_back(rows.Text(row, 1).value());
+  return core::Listed(holders);
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include "swap/pair.hpp"
 
 #include "core/names.hpp"
+
+#include "catalog/table_names.hpp"
 #include "link/expression.hpp"
 #include "link/table_name.hpp"
 #include "pg/call.hpp"
@@ -36,7 +38,8 @@ Place PlaceOf(pg::Spi& spi, Oid table) {
       "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1",
       {pg::Argument::ObjectId(table)});
   if (rows.empty())
-    pg::Raise(ERRCODE_UNDEFINED_TABLE, fmt::format("table with OID {} does not exist", table),
+    pg::Raise(ERRCODE_UNDEFINED_TABLE,
+              fmt::format("table {} was dropped", catalog::TableName(table)),
               "It was dropped after it was linked.");
   return {rows.Text(0, 1).value(), rows.Text(0, 2).value()};
 }

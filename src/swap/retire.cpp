@@ -4,6 +4,7 @@
 #include "capture/install.hpp"
 #include "catalog/event_rows.hpp"
 #include "catalog/job_rows.hpp"
+#include "catalog/table_names.hpp"
 #include "link/create.hpp"
 #include "link/table_name.hpp"
 #include "pg/call.hpp"
@@ -16,10 +17,6 @@ namespace pg_cutover::swap {
 
 namespace {
 
-bool Exists(Oid relation) {
-  return pg::Call(get_rel_relkind, relation) != '\0';
-}
-
 void Run(const std::string& statement) {
   pg::Spi spi;
   spi.Execute(statement);
@@ -29,7 +26,7 @@ void RequireIdle(const catalog::SwapRow& swap) {
   for (const Oid relation : {swap.mirror, swap.live})
     if (const std::optional<int64_t> job = catalog::UnfinishedJobOn(relation))
       pg::Raise(ERRCODE_OBJECT_IN_USE,
-                fmt::format("job {} is working on {}", *job, pg::QualifiedName(relation)), {},
+                fmt::format("job {} is working on {}", *job, catalog::TableName(relation)), {},
                 fmt::format("SELECT migrate_cancel({}), or wait until it has ended.", *job));
 }
 
@@ -71,13 +68,13 @@ void Dissolve(const catalog::SwapRow& swap) {
   RequireIdle(swap);
   // In the order of writers: the table in use first.
   for (const Oid relation : {swap.live, swap.mirror})
-    if (Exists(relation)) pg::Call(LockRelationOid, relation, AccessExclusiveLock);
+    if (catalog::IsThere(relation)) pg::Call(LockRelationOid, relation, AccessExclusiveLock);
   if (swap.reverse_link) {
     capture::Remove(catalog::LoadLink(*swap.reverse_link));
     link::Forget(*swap.reverse_link);
   }
   if (swap.link) link::Forget(*swap.link);
-  if (Exists(swap.mirror)) capture::InstallGuard(swap.mirror);
+  if (catalog::IsThere(swap.mirror)) capture::InstallGuard(swap.mirror);
 }
 
 void Retire(const catalog::SwapRow& swap, int64_t retain) {
@@ -92,6 +89,7 @@ void Retire(const catalog::SwapRow& swap, int64_t retain) {
                   pg::QuoteLiteral(fmt::format("Archived {}. Safe to drop after {}.", dates.today,
                                                dates.safe_after))));
   catalog::RetireSwap(swap.id, retain);
+  catalog::RememberNames({swap.mirror});
   Record("retire",
          fmt::format("archived {} as {}; safe to drop after {}", before, name, dates.safe_after),
          swap);
@@ -101,7 +99,7 @@ std::vector<Purged> Purge(bool dry_run) {
   std::vector<Purged> purged;
   for (const catalog::RetiredRow& row : catalog::RetiredMirrors()) {
     Purged entry{pg::QualifiedName(row.mirror), row.safe_after};
-    if (!Exists(row.mirror)) {
+    if (!catalog::IsThere(row.mirror)) {
       // Dropped by hand.
       if (!dry_run) catalog::EndSwap(row.id);
       continue;

@@ -9,6 +9,7 @@
 #include "catalog/capture_rows.hpp"
 #include "catalog/cutover_rows.hpp"
 #include "catalog/event_rows.hpp"
+#include "catalog/table_names.hpp"
 #include "link/inverse.hpp"
 #include "link/source_objects.hpp"
 #include "pg/debug_point.hpp"
@@ -160,6 +161,7 @@ void FlowBackwards(const Order& order, std::vector<catalog::DeferredObject> reme
   Remember(std::move(remember), order.forward->id);
   capture::InstallComplete(catalog::LoadLink(order.forward->id), catalog::RejectPolicy::kSuspend);
   catalog::EndSwap(order.reverted->id);
+  catalog::RememberNames({order.reverted->live, order.reverted->mirror});
   catalog::DeleteLink(order.link.id);
 }
 

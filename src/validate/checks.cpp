@@ -4,9 +4,14 @@
 #include "validate/checks.hpp"
 
 #include "catalog/event_rows.hpp"
+#include "catalog/migration_rows.hpp"
+#include "catalog/scope.hpp"
 #include "catalog/validation_rows.hpp"
+#include "link/migration.hpp"
 #include "pg/error.hpp"
+#include "pg/spi.hpp"
 #include "pg/text.hpp"
+#include "validate/read_only_query.hpp"
 #include "validate/roles.hpp"
 
 namespace pg_cutover::validate {
@@ -38,23 +43,33 @@ bool MayBecome(Oid role) {
   return pg::Call(is_member_of_role, GetUserId(), role);
 }
 
-}  // namespace
-
-void RequireMigrationMember(const std::string& migration, Oid owner) {
-  if (MayBecome(owner)) return;
-  const std::string role = pg::RoleName(owner);
-  if (pg::Call(GetUserNameFromId, owner, true) == nullptr)
-    pg::Raise(
-        ERRCODE_INSUFFICIENT_PRIVILEGE,
-        fmt::format("migration \"{}\" belongs to a role that does not exist any more", migration),
-        fmt::format("Its OID was {}.", role),
-        "Call as a superuser, or give the checks another migration.");
-  pg::Raise(ERRCODE_INSUFFICIENT_PRIVILEGE,
-            fmt::format("migration \"{}\" belongs to role \"{}\"", migration, role),
-            fmt::format("You act as \"{}\", who is not a member of it.", pg::RoleName(GetUserId())),
-            fmt::format("GRANT {} TO {}, or give your checks a migration of another name.",
-                        pg::QuoteIdentifier(role), pg::QuoteIdentifier(pg::RoleName(GetUserId()))));
+// The call that makes the check again under any search_path: with its tables as they are called
+// now, and everything else meaning what it meant to whoever added the check.
+std::string AddCall(const catalog::CheckRow& check) {
+  const auto name = [](Oid relation) -> std::optional<std::string> {
+    if (!OidIsValid(relation) || pg::Call(get_rel_relkind, relation) == '\0') return std::nullopt;
+    return pg::QualifiedName(relation);
+  };
+  pg::Spi spi;
+  const std::string spec =
+      spi.Query(
+             "SELECT (s.spec OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls("
+             "  pg_catalog.jsonb_build_object('relation', CASE WHEN s.one THEN $2 END, "
+             "    'source', CASE WHEN NOT s.one THEN $2 END, 'target', $3)))::pg_catalog.text "
+             "  FROM (SELECT j.spec, j.spec OPERATOR(pg_catalog.?) 'relation' AS one "
+             "          FROM (SELECT $1::pg_catalog.jsonb AS spec) AS j) AS s",
+             {pg::Argument::Text(check.spec), pg::Argument::Text(name(check.source)),
+              pg::Argument::Text(name(check.target))})
+          .Text(0, 1)
+          .value();
+  return fmt::format(
+      "SELECT {}.migrate_add_check({}, {}, {}, {}) FROM pg_catalog.set_config('search_path', {}, "
+      "true)",
+      catalog::ExtensionSchema(), pg::QuoteLiteral(check.migration), pg::QuoteLiteral(check.name),
+      pg::QuoteLiteral(check.kind), pg::QuoteLiteral(spec), pg::QuoteLiteral(check.search_path));
 }
+
+}  // namespace
 
 void AddCheck(const std::string& migration, const std::string& name, const std::string& kind_name,
               const std::string& spec_text) {
@@ -74,9 +89,12 @@ void AddCheck(const std::string& migration, const std::string& name, const std::
   const Oid role = RoleFor(row.created_by, row.source, row.target);
   if (kind.examine != nullptr) {
     const CheckScope scope(role, row.search_path);
+    // Planning evaluates functions that are marked IMMUTABLE.
+    const ReadOnlyScope read_only;
     kind.examine(spec);
+    read_only.RequireNothingWritten("planning the check");
   }
-  RequireMigrationMember(migration, catalog::MakeMigration(migration, row.created_by));
+  link::JoinMigration(migration);
   if (catalog::FindCheck(migration, name))
     pg::Raise(ERRCODE_DUPLICATE_OBJECT,
               fmt::format("migration \"{}\" has a check named \"{}\" already", migration, name), {},
@@ -90,6 +108,10 @@ void AddCheck(const std::string& migration, const std::string& name, const std::
 
 void DropCheck(const std::string& migration, const std::string& name) {
   const std::optional<catalog::CheckRow> found = catalog::FindCheck(migration, name);
+  const std::optional<Oid> owner = catalog::MigrationOwner(migration);
+  // What checks there are, or are not, is told to nobody else.
+  if (owner && !(found && MayBecome(found->created_by)))
+    link::RequireMigrationMember(migration, *owner);
   if (!found) {
     std::string names;
     for (const catalog::CheckRow& check : catalog::ChecksOf(migration))
@@ -98,13 +120,9 @@ void DropCheck(const std::string& migration, const std::string& name) {
               fmt::format("migration \"{}\" has no check named \"{}\"", migration, name),
               names.empty() ? "It has no checks at all." : fmt::format("It has: {}.", names));
   }
-  const std::optional<Oid> owner = catalog::MigrationOwner(migration);
-  if (!owner || !MayBecome(*owner)) RequireMember(found->created_by, *found);
   catalog::DeleteCheck(migration, name);
   Record(*found, fmt::format("check \"{}\" of kind {} was dropped", name, found->kind),
-         fmt::format("SELECT migrate_add_check({}, {}, {}, {})", pg::QuoteLiteral(migration),
-                     pg::QuoteLiteral(name), pg::QuoteLiteral(found->kind),
-                     pg::QuoteLiteral(found->spec)));
+         AddCall(*found));
 }
 
 }  // namespace pg_cutover::validate

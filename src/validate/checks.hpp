@@ -7,13 +7,8 @@
 
 namespace pg_cutover::validate {
 
-// Raises insufficient_privilege unless the current role is, or may become, the one that made the
-// migration. A check that anybody could add would decide about the run of somebody else, and a run
-// that anybody could start would keep his from starting.
-void RequireMigrationMember(const std::string& migration, Oid owner);
-
 // Makes the migration, for the current role, where there is none. Raises what is wrong with the
-// kind or the spec, what RequireMigrationMember raises, and duplicate_object for a name that the
+// kind or the spec, what link::JoinMigration raises, and duplicate_object for a name that the
 // migration has already.
 void AddCheck(const std::string& migration, const std::string& name, const std::string& kind,
               const std::string& spec);

@@ -16,12 +16,12 @@
 #include "catalog/link_rows.hpp"
 #include "compare/checksum.hpp"
 #include "compare/part.hpp"
+#include "compare/shape.hpp"
 #include "compare/sketch_state.hpp"
 #include "compare/statements.hpp"
 #include "pg/error.hpp"
 #include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
-#include "validate/checksum_types.hpp"
 #include "validate/reader.hpp"
 #include "validate/sides.hpp"
 
@@ -88,7 +88,7 @@ std::vector<compare::Column> NamedColumns(const Spec& spec) {
   for (size_t i = 0; i < sources.size(); ++i) {
     const NamedColumn& from = sources[i];
     const NamedColumn& to = targets[i];
-    if (!pg::Call(OfOneShape, from.type, to.type))
+    if (!pg::Call(compare::OfOneShape, from.type, to.type))
       pg::Raise(ERRCODE_DATATYPE_MISMATCH,
                 "columns of different types cannot be compared by checksum",
                 fmt::format("Column \"{}\" of {} has type {}, column \"{}\" of {} has type {}.",

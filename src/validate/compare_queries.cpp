@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -78,9 +79,13 @@ std::string PlanDifference(const std::string& old_query, const std::string& new_
                      Surplus(after, before));
 }
 
-std::string RowsOf(const Execution& old_run, const Execution& new_run) {
-  if (old_run.rows == new_run.rows) return fmt::format("rows: {} each", old_run.rows);
-  return fmt::format("rows differ: old {}, new {}", old_run.rows, new_run.rows);
+// Of a pair whose numbers of rows differ; nullopt: there is none.
+using RowsOfPair = std::optional<std::pair<uint64_t, uint64_t>>;
+
+std::string RowsOf(const Execution& run, const RowsOfPair& differing) {
+  if (!differing) return fmt::format("rows: {} each", run.rows);
+  return fmt::format("rows differ: old {}, new {}, so their times prove nothing", differing->first,
+                     differing->second);
 }
 
 }  // namespace
@@ -88,8 +93,8 @@ std::string RowsOf(const Execution& old_run, const Execution& new_run) {
 void ExamineComparison(const std::string& old_query, const std::string& new_query, double tolerance,
                        int64_t pairs) {
   CheckParameters(tolerance, pairs);
-  (void)PlanReadOnly({"old_query", old_query});
-  (void)PlanReadOnly({"new_query", new_query});
+  RequirePermanent(PlanReadOnly({"old_query", old_query}));
+  RequirePermanent(PlanReadOnly({"new_query", new_query}));
 }
 
 QueryComparison CompareQueries(const std::string& old_query, const std::string& new_query,
@@ -98,41 +103,52 @@ QueryComparison CompareQueries(const std::string& old_query, const std::string& 
   const ReadOnlyScope read_only;
   const PlannedQuery before = PlanReadOnly({"old_query", old_query});
   const PlannedQuery after = PlanReadOnly({"new_query", new_query});
+  const auto execute = [&](const PlannedQuery& query) {
+    const Execution execution = Execute(query);
+    read_only.RequireNothingWritten(query.origin.what);
+    return execution;
+  };
   for (int i = 0; i < kWarmUps; ++i) {
-    (void)Execute(before);
-    (void)Execute(after);
+    (void)execute(before);
+    (void)execute(after);
   }
   Series old_runs;
   Series new_runs;
   std::vector<double> ratios;
+  RowsOfPair differing;
   QueryComparison result;
   for (int round = 0; round < kRounds && result.verdict == core::Verdict::kInconclusive; ++round) {
     for (int64_t pair = 0; pair < pairs; ++pair) {
       double old_ms = 0;
       double new_ms = 0;
       if (ratios.size() % 2 == 0) {
-        old_ms = old_runs.Add(Execute(before));
-        new_ms = new_runs.Add(Execute(after));
+        old_ms = old_runs.Add(execute(before));
+        new_ms = new_runs.Add(execute(after));
       } else {
-        new_ms = new_runs.Add(Execute(after));
-        old_ms = old_runs.Add(Execute(before));
+        new_ms = new_runs.Add(execute(after));
+        old_ms = old_runs.Add(execute(before));
       }
+      if (old_runs.last.rows != new_runs.last.rows)
+        differing.emplace(old_runs.last.rows, new_runs.last.rows);
       ratios.push_back(new_ms / old_ms);
     }
     result.interval = core::MedianInterval(ratios, kConfidence);
     if (result.interval) result.verdict = core::JudgeRatio(*result.interval, 1 + tolerance);
   }
+  const bool undecided = result.verdict == core::Verdict::kInconclusive;
+  if (differing) result.verdict = core::Verdict::kInconclusive;
   result.ratio = core::Median(ratios);
   result.old_ms = core::Median(old_runs.milliseconds);
   result.new_ms = core::Median(new_runs.milliseconds);
   result.detail = fmt::format(
       "{} pairs; {}; shared buffers a run: old {}, new {}; {}{}", ratios.size(),
-      RowsOf(old_runs.last, new_runs.last), old_runs.last.buffers, new_runs.last.buffers,
+      RowsOf(old_runs.last, differing), old_runs.last.buffers, new_runs.last.buffers,
       PlanDifference(old_query, new_query),
-      result.verdict == core::Verdict::kInconclusive
+      undecided
           ? "; the interval still lies on both sides of the limit: run it when the machine is "
             "quieter, with more pairs, or with another tolerance"
           : "");
+  read_only.RequireNothingWritten("a query");
   return result;
 }
 

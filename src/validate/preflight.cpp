@@ -16,6 +16,8 @@ struct Check {
 
 constexpr Check kChecks[] = {
     {"source", Source},
+    {"shadow", Shadow},
+    {"cutover", Cutover},
     {"source_key", SourceKey},
     {"row_security", RowSecurity},
     {"triggers", Triggers},

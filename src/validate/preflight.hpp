@@ -113,6 +113,8 @@ Answer Autovacuum(const Subject& subject);
 Answer JobRole(const Subject& subject);
 // Relation:
 Answer Source(const Subject& subject);
+Answer Shadow(const Subject& subject);
+Answer Cutover(const Subject& subject);
 Answer SourceKey(const Subject& subject);
 Answer InvalidIndexes(const Subject& subject);
 Answer RowSecurity(const Subject& subject);

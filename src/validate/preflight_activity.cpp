@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/humanize.hpp"
+#include "core/listed.hpp"
 
 #include "validate/preflight.hpp"
 
@@ -21,6 +22,7 @@ namespace {
 
 using core::HumanBytes;
 using core::HumanDuration;
+using core::Listed;
 using pg::Argument;
 
 constexpr int64_t kSpareWorkers = 2;
@@ -30,16 +32,6 @@ constexpr int64_t kLagBytes = int64_t{64} * 1024 * 1024;
 constexpr double kLongTransactionSeconds = 10;
 // Longer than a two-phase commit that works should take.
 constexpr double kForgottenSeconds = 2;
-// Of a list, what is named one by one.
-constexpr size_t kNamed = 5;
-
-std::string Listed(const std::vector<std::string>& items) {
-  const size_t shown = std::min(items.size(), kNamed);
-  std::string text = fmt::format(
-      "{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(shown), "; "));
-  if (items.size() > shown) text += fmt::format("; and {} more", items.size() - shown);
-  return text;
-}
 
 std::vector<std::string> Texts(const std::vector<Oid>& oids) {
   std::vector<std::string> texts;
@@ -173,16 +165,21 @@ Answer ReplicationSlots(const Subject&) {
 
 Answer LongTransactions(const Subject&) {
   pg::Spi spi;
-  // A session whose activity is hidden has no backend_type.
+  // Workers of other extensions hold transactions open as clients do. Ours are short ones, those of
+  // a parallel worker are its leader's, and autovacuum gives way. A session whose activity is
+  // hidden has no backend_type.
   const pg::Rows rows = spi.Query(
       "SELECT format('pid %s (%s)', a.pid, concat_ws(', ', "
-      "    quote_literal(nullif(a.application_name, '')), a.state, "
+      "    nullif(a.backend_type, 'client backend'), quote_literal(nullif(a.application_name, "
+      "'')), "
+      "    a.state, "
       "    'transaction since ' || a.xact_start::timestamptz(0)::text)), a.backend_type IS NULL, "
       "a.pid "
       "  FROM pg_stat_activity a "
       " WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() "
-      "   AND (a.backend_type IS NULL OR (a.backend_type = 'client backend' "
-      "     AND a.xact_start < clock_timestamp() - make_interval(secs => $1))) "
+      "   AND (a.backend_type IS NULL "
+      "     OR (a.backend_type !~ '^(pg_cutover .*|autovacuum .*|parallel worker)$' "
+      "       AND a.xact_start < clock_timestamp() - make_interval(secs => $1))) "
       " ORDER BY a.xact_start NULLS LAST, a.pid",
       {Argument::Float8(kLongTransactionSeconds)});
   std::vector<std::string> open;

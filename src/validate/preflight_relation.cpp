@@ -1,4 +1,6 @@
 // What the source is, and what hangs on it; see preflight.hpp.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/humanize.hpp"
@@ -8,6 +10,7 @@
 #include "capture/install.hpp"
 #include "link/key.hpp"
 #include "link/relation_checks.hpp"
+#include "link/shadow.hpp"
 #include "pg/call.hpp"
 #include "pg/resource.hpp"
 #include "pg/spi.hpp"
@@ -22,6 +25,8 @@ using pg::Argument;
 
 // An anti-wraparound VACUUM does not give way to the swap's lock: warned of before it is due.
 constexpr double kVacuumIsNearShare = 0.9;
+// Of what each partition has, what is named one by one.
+constexpr uint64_t kNamed = 5;
 
 // The texts of a query for one relation, one column.
 std::vector<std::string> TextsOf(const char* query, Oid relation) {
@@ -35,6 +40,33 @@ std::vector<std::string> TextsOf(const char* query, Oid relation) {
 
 std::string Joined(const std::vector<std::string>& texts) {
   return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+// Constraints that the server checks by triggers of its own, where those are disabled.
+struct Unenforced {
+  std::vector<std::string> constraints;
+  std::string hint;
+};
+
+Unenforced FindUnenforced(Oid relation, const char* condition) {
+  pg::Spi spi;
+  const pg::Rows rows = spi.Query(
+      fmt::format(
+          "WITH tree AS (SELECT $1::oid AS oid UNION SELECT relid FROM pg_partition_tree($1)) "
+          "SELECT DISTINCT format('%I of %s (on %s)', k.conname, k.conrelid::regclass, "
+          "    t.tgrelid::regclass), "
+          "  format('ALTER TABLE %s ENABLE TRIGGER ALL', t.tgrelid::regclass) "
+          "  FROM pg_constraint k JOIN pg_trigger t ON t.tgconstraint = k.oid "
+          " WHERE t.tgisinternal AND t.tgenabled IN ('D', 'R') AND {} ORDER BY 1",
+          condition),
+      {Argument::RegClass(relation)});
+  Unenforced found;
+  for (uint64_t row = 0; row < std::min(rows.size(), kNamed); ++row)
+    found.constraints.push_back(rows.Text(row, 1).value());
+  if (rows.size() > kNamed)
+    found.constraints.push_back(fmt::format("and {} more", rows.size() - kNamed));
+  if (!rows.empty()) found.hint = rows.Text(0, 2).value() + ", if they should be enforced";
+  return found;
 }
 
 }  // namespace
@@ -54,18 +86,45 @@ Answer Source(const Subject& subject) {
                       pg::QuoteLiteral(subject.source_name))};
 }
 
+// What migrate_shadow and migrate_table say of such a table, before anything is altered.
+Answer Shadow(const Subject& subject) {
+  if (OidIsValid(subject.target))
+    return {Status::kOk, "not needed: the target is there already", {}};
+  const pg::OpenRelation source(subject.source, AccessShareLock);
+  const std::optional<pg::Error> failure =
+      TryForRefusal([&] { link::RequireShadowable(source.get()); });
+  if (!failure)
+    return {Status::kOk, "migrate_shadow and migrate_table can make a table like it", {}};
+  Answer answer = Refusal(*failure);
+  answer.details = "migrate_shadow and migrate_table refuse it: " + answer.details;
+  return answer;
+}
+
+// migrate_cutover swaps only what is kept in step.
+Answer Cutover(const Subject& subject) {
+  const pg::OpenRelation source(subject.source, AccessShareLock);
+  std::optional<std::string> refusal;
+  if (const std::optional<pg::Error> failure =
+          TryForRefusal([&] { refusal = link::CheckSource(source.get()); }))
+    return Refusal(*failure);
+  if (!refusal) return {Status::kOk, "another table can take its place", {}};
+  return {Status::kRefused, fmt::format("migrate_cutover refuses it: {}", *refusal),
+          "Copy it once, and let the application use the copy by its own name."};
+}
+
 Answer SourceKey(const Subject& subject) {
   const pg::OpenRelation source(subject.source, AccessShareLock);
   const char kind = source->rd_rel->relkind;
-  if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) {
-    const std::vector<link::UniqueKey> keys = link::UsableKeys(source.get());
-    if (!keys.empty())
-      return {Status::kOk,
-              fmt::format("rows are found by {} index {}",
-                          keys.front().primary ? "primary key" : "unique",
-                          pg::QuoteIdentifier(pg::RelationName(keys.front().index))),
-              {}};
-  }
+  if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+    return {Status::kRefused, "only a table has a key by which rows could be kept in step",
+            "Copy once into a target that has a key: migrate_backfill(..., sync => false)."};
+  const std::vector<link::UniqueKey> keys = link::UsableKeys(source.get());
+  if (!keys.empty())
+    return {Status::kOk,
+            fmt::format("rows are found by {} index {}",
+                        keys.front().primary ? "primary key" : "unique",
+                        pg::QuoteIdentifier(pg::RelationName(keys.front().index))),
+            {}};
   return {
       Status::kRefused,
       "no primary key and no other unique index that is valid, immediate, without predicate or "
@@ -132,7 +191,10 @@ Answer Triggers(const Subject& subject) {
       "  FROM pg_trigger t WHERE t.tgrelid = $1 AND NOT t.tgisinternal "
       "   AND t.tgname !~ '^~pg_cutover_' ORDER BY t.tgname",
       {Argument::RegClass(subject.source), Argument::Text(capture::TriggerName(0))});
-  if (rows.empty()) return {Status::kOk, "no trigger of its own", {}};
+  const Unenforced unenforced = FindUnenforced(
+      subject.source, "k.contype IN ('u', 'p', 'x') AND k.conrelid IN (SELECT oid FROM tree)");
+  const bool enforced = unenforced.constraints.empty();
+  if (rows.empty() && enforced) return {Status::kOk, "no trigger of its own", {}};
   std::vector<std::string> before_ours;
   std::vector<std::string> silent;
   for (uint64_t row = 0; row < rows.size(); ++row) {
@@ -146,7 +208,12 @@ Answer Triggers(const Subject& subject) {
     details +=
         fmt::format("; before ours {} {}, which does no harm: ours mirrors the row as it is then",
                     before_ours.size() == 1 ? "fires" : "fire", Joined(before_ours));
-  if (silent.empty()) return {Status::kOk, std::move(details), {}};
+  if (!enforced)
+    details +=
+        fmt::format("; triggers of the server are disabled, so that these are not enforced: {}",
+                    Joined(unenforced.constraints));
+  if (silent.empty())
+    return {enforced ? Status::kOk : Status::kWarning, std::move(details), unenforced.hint};
   return {Status::kWarning,
           fmt::format("{}; {} {} not fire on ordinary writes, and neither will it on the target",
                       details, Joined(silent), silent.size() == 1 ? "does" : "do"),
@@ -214,6 +281,16 @@ Answer ForeignKeys(const Subject& subject) {
       "  FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0 AND NOT k.convalidated "
       "   AND $1 IN (k.conrelid, k.confrelid) ORDER BY 1",
       subject.source);
+  const Unenforced unenforced =
+      FindUnenforced(subject.source,
+                     "k.contype = 'f' AND (k.conrelid IN (SELECT oid FROM tree) OR k.confrelid IN "
+                     "(SELECT oid FROM tree))");
+  if (!unenforced.constraints.empty())
+    return {Status::kWarning,
+            fmt::format("{}; not enforced, as their triggers are disabled: {}; the new table's "
+                        "will be, and rows that violate one keep it from being validated",
+                        details, Joined(unenforced.constraints)),
+            unenforced.hint};
   if (doubtful.empty()) return {Status::kOk, std::move(details), {}};
   return {Status::kWarning, details + "; what is NOT VALID stays so", doubtful.front()};
 }

@@ -21,6 +21,22 @@ using pg::Argument;
 // Others queue behind a lock that a worker waits for: longer than this is noticed.
 constexpr double kNoticedMs = 5000;
 
+// RESET would leave them as postgresql.conf has them, and that may be what switches them off. What
+// wins over files has to be changed where it is.
+std::string HowToSwitchOn(const std::vector<std::string>& settings) {
+  pg::Spi spi;
+  const pg::Rows rows = spi.Query(
+      "SELECT CASE WHEN s.source IN ('default', 'configuration file') "
+      "    THEN format('ALTER SYSTEM SET %s = on, SELECT pg_reload_conf()', s.name) "
+      "    ELSE format('switch %s on where it is set: %s', s.name, s.source) END "
+      "  FROM pg_settings s WHERE s.name = ANY ($1) ORDER BY s.name",
+      {Argument::TextArray(settings)});
+  std::vector<std::string> steps;
+  for (uint64_t row = 0; row < rows.size(); ++row)
+    steps.push_back(rows.Text(row, 1).value());
+  return fmt::format("{}", fmt::join(steps, ", "));
+}
+
 }  // namespace
 
 Answer Server(const Subject&) {
@@ -46,7 +62,7 @@ Answer Server(const Subject&) {
 Answer StartJobs(const Subject&) {
   if (job::MayStartJobs()) return {Status::kOk, "pg_cutover.start_jobs is on", {}};
   return {Status::kRefused, "pg_cutover.start_jobs is off: jobs stay queued",
-          "ALTER SYSTEM RESET pg_cutover.start_jobs, SELECT pg_reload_conf()"};
+          HowToSwitchOn({"pg_cutover.start_jobs"})};
 }
 
 Answer Launcher(const Subject&) {
@@ -67,7 +83,7 @@ Answer Launcher(const Subject&) {
   if (!job::LauncherEnabled())
     return {Status::kWarning,
             "pg_cutover.launcher is off: after a restart unfinished jobs wait for a call",
-            "ALTER SYSTEM RESET pg_cutover.launcher, SELECT pg_reload_conf()"};
+            HowToSwitchOn({"pg_cutover.launcher"})};
   return {Status::kOk, "unfinished jobs are restarted after a restart", {}};
 }
 
@@ -100,20 +116,20 @@ Answer WalLevel(const Subject&) {
 Answer Autovacuum(const Subject& subject) {
   pg::Spi spi;
   const pg::Rows rows = spi.Query(
-      "SELECT current_setting('autovacuum') = 'on' AND current_setting('track_counts') = 'on', "
+      "SELECT ARRAY(SELECT name FROM unnest('{autovacuum,track_counts}'::text[]) AS name "
+      "    WHERE current_setting(name) <> 'on'), "
       "  (SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY c.relname COLLATE \"C\") FROM "
       "pg_class c, "
       "     pg_options_to_table(c.reloptions) AS o "
       "    WHERE o.option_name = 'autovacuum_enabled' AND NOT o.option_value::boolean "
       "      AND (c.oid = $1 OR c.oid IN (SELECT relid FROM pg_partition_tree($1))))",
       {Argument::RegClass(subject.source)});
-  if (!rows.Bool(0, 1).value())
-    return {
-        Status::kWarning,
-        "autovacuum or track_counts is off: rows that are copied, taken back and updated leave "
-        "dead "
-        "versions behind, and the new table's statistics grow old",
-        "ALTER SYSTEM RESET autovacuum, ALTER SYSTEM RESET track_counts, SELECT pg_reload_conf()"};
+  if (const std::vector<std::string> off = rows.TextArray(0, 1); !off.empty())
+    return {Status::kWarning,
+            fmt::format("{} {} off: rows that are copied, taken back and updated leave dead "
+                        "versions behind, and the new table's statistics grow old",
+                        fmt::join(off, " and "), off.size() == 1 ? "is" : "are"),
+            HowToSwitchOn(off)};
   if (const std::optional<std::string> tables = rows.Text(0, 2))
     return {
         Status::kWarning,

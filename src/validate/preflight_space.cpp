@@ -63,6 +63,27 @@ SELECT CASE WHEN bool_and(c.reltuples >= 0) THEN sum(c.reltuples)::bigint END,
   FROM leaf c
 )sql";
 
+// Why nobody knows how much would be copied: the rows of a view or foreign table, or of a partition
+// that is one, are not in our files, and none of them is not the same as no bytes.
+std::optional<std::string> StoredElsewhere(Oid relation) {
+  pg::Spi spi;
+  return spi
+      .Query(
+          "SELECT string_agg(format('%s is a %s', c.oid::regclass, CASE c.relkind WHEN 'v' THEN "
+          "'view' ELSE 'foreign table' END), ', ' ORDER BY c.relname COLLATE \"C\") "
+          "  FROM pg_class c WHERE c.relkind IN ('v', 'f') "
+          "    AND (c.oid = $1 OR c.oid IN (SELECT relid FROM pg_partition_tree($1)))",
+          {Argument::RegClass(relation)})
+      .Text(0, 1);
+}
+
+Answer UnknownSize(const Subject& subject, const std::string& reason, std::string_view question) {
+  return {Status::kUnknown, fmt::format("{}: {}", reason, question),
+          fmt::format("SELECT count(*), pg_size_pretty(sum(pg_column_size(s))) FROM {} AS s reads "
+                      "all of it and says how much there is.",
+                      subject.source_name)};
+}
+
 Size Measure(Oid relation) {
   pg::Spi spi;
   const pg::Rows rows = spi.Query(kSize, {Argument::RegClass(relation)});
@@ -214,6 +235,8 @@ Answer Judge(int64_t need, int64_t free_bytes, std::string details, std::string 
 }  // namespace
 
 Answer TableSize(const Subject& subject) {
+  if (const std::optional<std::string> elsewhere = StoredElsewhere(subject.source))
+    return UnknownSize(subject, *elsewhere, "how many rows it gives is not known");
   const Size size = Measure(subject.source);
   const std::string where = fmt::format(
       "{} of rows and {} of indexes in {} {}", HumanBytes(size.bytes), HumanBytes(size.index_bytes),
@@ -229,9 +252,13 @@ Answer TableSize(const Subject& subject) {
 }
 
 Answer DiskSpace(const Subject& subject) {
-  const Need need = NeedOf(subject);
   const Tablespace tablespace =
       TablespaceOf(OidIsValid(subject.target) ? subject.target : subject.source);
+  if (const std::optional<std::string> elsewhere = StoredElsewhere(subject.source))
+    return UnknownSize(subject, *elsewhere,
+                       fmt::format("what its rows need is not known, {} free in tablespace {}",
+                                   HumanBytes(tablespace.volume.free_bytes), tablespace.name));
+  const Need need = NeedOf(subject);
   const bool shared = tablespace.volume.device == VolumeOf("pg_wal").device;
   const int64_t total = need.Files() + (shared ? need.wal.bytes : 0);
   std::string details = fmt::format(
@@ -243,12 +270,16 @@ Answer DiskSpace(const Subject& subject) {
       HumanBytes(tablespace.volume.free_bytes));
   return Judge(total, tablespace.volume.free_bytes, std::move(details),
                "Make room, or create the target in another tablespace: "
-               "migrate_shadow makes it under default_tablespace.");
+               "migrate_shadow makes it in the source's, whatever default_tablespace is.");
 }
 
 Answer WalSpace(const Subject& subject) {
-  const Need need = NeedOf(subject);
   const Volume wal = VolumeOf("pg_wal");
+  if (const std::optional<std::string> elsewhere = StoredElsewhere(subject.source))
+    return UnknownSize(subject, *elsewhere,
+                       fmt::format("how much WAL a copy writes is not known, {} free",
+                                   HumanBytes(wal.free_bytes)));
+  const Need need = NeedOf(subject);
   const bool shared =
       wal.device ==
       TablespaceOf(OidIsValid(subject.target) ? subject.target : subject.source).volume.device;
@@ -262,6 +293,10 @@ Answer WalSpace(const Subject& subject) {
 }
 
 Answer Growth(const Subject& subject) {
+  if (const std::optional<std::string> elsewhere = StoredElsewhere(subject.source))
+    return {Status::kUnknown,
+            fmt::format("{}: what is written to it is not counted here", *elsewhere),
+            {}};
   const Counts counts = CountsOf(subject.source);
   const std::string counted = Written(counts) + " counted";
   if (!counts.seconds) {
@@ -283,6 +318,8 @@ Answer Growth(const Subject& subject) {
 }
 
 Answer Duration(const Subject& subject) {
+  if (const std::optional<std::string> elsewhere = StoredElsewhere(subject.source))
+    return UnknownSize(subject, *elsewhere, "how long a copy takes is not known");
   const Size size = Measure(subject.source);
   catalog::Scope scope;
   const pg::Rows rows = scope.Query(

@@ -22,7 +22,7 @@ int64_t PairsOf(const Spec& spec) {
 }  // namespace
 
 void ExamineQuery(const Spec& spec) {
-  (void)PlanBoolean({"query", spec.Text("query").value()});
+  RequirePermanent(PlanBoolean({"query", spec.Text("query").value()}));
 }
 
 Finding Query(const Spec& spec) {

@@ -7,6 +7,7 @@
 
 #include "pg/call.hpp"
 #include "pg/subtransaction.hpp"
+#include "pg/text.hpp"
 
 namespace pg_cutover::validate {
 
@@ -42,7 +43,27 @@ RawStmt* ParseOne(const link::Origin& origin) {
   return statement;
 }
 
+// A command that writes rows gets a number of its own, at any level of subtransactions and whether
+// or not it was rolled back. A transaction id would say the same only where there is none yet.
+CommandId NextCommand() {
+  return pg::Section([] {
+    CommandCounterIncrement();
+    return GetCurrentCommandId(false);
+  });
+}
+
 }  // namespace
+
+ReadOnlyScope::ReadOnlyScope() : command_(NextCommand()) {
+  settings_.Set("transaction_read_only", "on");
+}
+
+void ReadOnlyScope::RequireNothingWritten(const std::string& what) const {
+  if (NextCommand() == command_) return;
+  pg::Raise(ERRCODE_READ_ONLY_SQL_TRANSACTION, fmt::format("{} has written to the database", what),
+            "Rows were written, as of a large object or a temporary table. They are rolled back.",
+            "Call only functions that read.");
+}
 
 PlannedQuery PlanReadOnly(const link::Origin& origin) {
   RawStmt* const statement = ParseOne(origin);
@@ -53,12 +74,13 @@ PlannedQuery PlanReadOnly(const link::Origin& origin) {
   auto* const query = static_cast<::Query*>(linitial(rewritten));
   if (list_length(rewritten) != 1 || query->commandType != CMD_SELECT || query->hasModifyingCTE)
     Refuse(origin, "It changes rows.");
-  if (query->rowMarks != NIL) Refuse(origin, "It locks rows.");
   PlannedQuery planned{origin, nullptr, NIL};
   planned.columns =
       Explained(origin, [=] { return static_cast<List*>(copyObjectImpl(query->targetList)); });
   planned.plan = Explained(
       origin, [=] { return pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, nullptr); });
+  // The plan knows of the subqueries and views inside as well.
+  if (planned.plan->rowMarks != NIL) Refuse(origin, "It locks rows.");
   return planned;
 }
 
@@ -85,6 +107,20 @@ PlannedQuery PlanBoolean(const link::Origin& origin) {
               "Write a boolean expression, as (SELECT count(*) FROM queue) = 0, or a SELECT of one "
               "boolean column.");
   return query;
+}
+
+void RequirePermanent(const PlannedQuery& query) {
+  for (int i = 0; i < list_length(query.plan->rtable); ++i) {
+    // Views among them. (The relationOids of a plan have every constant of type oid besides.)
+    const Oid relation = static_cast<RangeTblEntry*>(list_nth(query.plan->rtable, i))->relid;
+    if (!OidIsValid(relation) || pg::Call(get_rel_persistence, relation) != RELPERSISTENCE_TEMP)
+      continue;
+    pg::Raise(
+        ERRCODE_WRONG_OBJECT_TYPE, fmt::format("{} is temporary", pg::QualifiedName(relation)),
+        fmt::format("{} reads it; other sessions, which run the check as well, do not see it.",
+                    query.origin.what),
+        "Use a permanent or unlogged table.");
+  }
 }
 
 Execution Execute(const PlannedQuery& query) {

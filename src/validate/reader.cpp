@@ -4,15 +4,69 @@
 
 #include "validate/reader.hpp"
 
+#include "pg/error.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::validate {
 
+namespace {
+
+// A key can have values of any length. Each is cut, so that those after it are seen.
+constexpr int kLongestSample = 200;
+
+std::string Shortened(const std::string& text) {
+  const int length = static_cast<int>(text.size());
+  if (length <= kLongestSample) return text;
+  const char* const bytes = text.c_str();
+  return text.substr(0, pg::Call(pg_mbcliplen, bytes, length, kLongestSample)) + "...";
+}
+
+}  // namespace
+
 Reader::Reader() {
   heap_.Set("enable_seqscan", "on");
   heap_.SetIndexScans("off");
-  for (const char* const setting : {"enable_partition_pruning", "constraint_exclusion"})
+  // Statements here are many and of a thousand small parts: compiling takes longer than most run.
+  for (const char* const setting : {"enable_partition_pruning", "constraint_exclusion", "jit"})
     heap_.Set(setting, "off");
+}
+
+pg::Rows Reader::Catalog(std::string_view sql, const std::vector<pg::Argument>& arguments) {
+  pg::GucScope indexes;
+  indexes.SetIndexScans("on");
+  return spi_.Query(sql, arguments);
+}
+
+pg::Argument OidArray(const std::vector<Oid>& oids) {
+  std::vector<std::string> texts;
+  for (const Oid oid : oids)
+    texts.push_back(fmt::format("{}", oid));
+  return pg::Argument::TextArray(texts);
+}
+
+std::vector<Oid> ObjectIds(const pg::Rows& rows) {
+  std::vector<Oid> oids;
+  for (uint64_t i = 0; i < rows.size(); ++i)
+    oids.push_back(rows.ObjectId(i, 1).value());
+  return oids;
+}
+
+std::string ErrorText(const pg::ErrorInfo& error) {
+  return fmt::format("{} (SQLSTATE {})", error.message, pg::SqlStateText(error.sqlstate));
+}
+
+void RequireOfTheRows(Reader& reader, Oid table, const pg::Error& error) {
+  const int state = error.sqlstate();
+  switch (ERRCODE_TO_CATEGORY(state)) {
+    case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
+    case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
+    case ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR):
+    case ERRCODE_TO_CATEGORY(ERRCODE_T_R_SERIALIZATION_FAILURE):
+      throw error;
+    default:
+      if (state == ERRCODE_DATA_CORRUPTED || state == ERRCODE_INDEX_CORRUPTED) throw error;
+  }
+  (void)reader.Query(fmt::format("SELECT FROM {} LIMIT 0", FromClause(table)));
 }
 
 std::string FromClause(Oid relation) {
@@ -53,12 +107,12 @@ std::string KeyImage(const std::vector<std::string>& columns, const std::string&
 std::string Joined(const pg::Rows& rows) {
   std::vector<std::string> parts;
   for (uint64_t i = 0; i < rows.size(); ++i)
-    parts.push_back(rows.Text(i, 1).value_or("NULL"));
+    parts.push_back(Shortened(rows.Text(i, 1).value_or("NULL")));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 std::string OwnFunction(Reader& reader, const char* name) {
-  const pg::Rows schema = reader.Query(
+  const pg::Rows schema = reader.Catalog(
       "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
       "WHERE e.extname = 'pg_cutover'");
   return fmt::format("{}.{}", pg::QuoteIdentifier(schema.Text(0, 1).value()), name);

@@ -3,7 +3,8 @@
 // All statements of a run read under the snapshot of the call (Query, not Execute), so that two
 // tables that are kept in step are seen at one moment. Rows are read from the heap: a scan of an
 // index would believe an index that is corrupt, and pruning or constraint exclusion would believe
-// the very constraint that is to be looked at.
+// the very constraint that is to be looked at. PostgreSQL's own catalogs are read by their indexes:
+// a scan of all of pg_attribute for each of a thousand partitions takes longer than their rows do.
 #pragma once
 
 #include <optional>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "link/expression.hpp"
+#include "pg/error.hpp"
 #include "pg/spi.hpp"
 
 #include "pg/pg.hpp"
@@ -23,12 +25,28 @@ class Reader {
   pg::Rows Query(std::string_view sql, const std::vector<pg::Argument>& arguments = {}) {
     return spi_.Query(sql, arguments);
   }
+  // Of the system catalogs only.
+  pg::Rows Catalog(std::string_view sql, const std::vector<pg::Argument>& arguments = {});
 
  private:
   link::CanonicalSettings canonical_;
   pg::GucScope heap_;
   pg::Spi spi_;
 };
+
+// Oids for a parameter that the statement casts: $1::oid[].
+pg::Argument OidArray(const std::vector<Oid>& oids);
+
+// The first column of each row.
+std::vector<Oid> ObjectIds(const pg::Rows& rows);
+
+// "message (SQLSTATE ...)", without the DETAIL.
+std::string ErrorText(const pg::ErrorInfo& error);
+
+// Throws an error of a statement over a table on, unless it can be what a definition makes of some
+// row: a cancellation, a page that cannot be read, a missing right, row security befall every other
+// statement over the table as well.
+void RequireOfTheRows(Reader& reader, Oid table, const pg::Error& error);
 
 // "ONLY schema.name" for a table that may have children of its own, the bare name for what has none
 // or stands for its partitions.

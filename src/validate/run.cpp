@@ -7,6 +7,7 @@
 // Everything that the checks read is locked first, and the snapshot taken then: see run_locks.hpp.
 // A transaction above READ COMMITTED keeps its own snapshot. Whether storage is newer than the
 // snapshot is looked at after each check, when whatever it read is locked for good.
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -14,12 +15,16 @@
 #include "validate/run.hpp"
 
 #include "catalog/event_rows.hpp"
+#include "catalog/migration_rows.hpp"
+#include "catalog/table_names.hpp"
 #include "catalog/validation_rows.hpp"
+#include "link/migration.hpp"
 #include "pg/debug_point.hpp"
 #include "pg/resource.hpp"
 #include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
 #include "validate/checks.hpp"
+#include "validate/read_only_query.hpp"
 #include "validate/roles.hpp"
 #include "validate/run_locks.hpp"
 
@@ -30,6 +35,8 @@ namespace {
 // Field 4 of an advisory lock's tag; the others of ours are in job/locks.cpp.
 constexpr uint16 kRunSpace = 0x7066;
 constexpr double kMicrosecondsAMillisecond = 1000;
+// Details quote values, of samples and in PostgreSQL's own errors, and those can be of any length.
+constexpr int kLongestDetails = 10000;
 
 bool TryLockRun(const std::string& migration) {
   const auto* const bytes = reinterpret_cast<const unsigned char*>(migration.data());
@@ -45,7 +52,7 @@ bool TryLockRun(const std::string& migration) {
 void RequireRelation(Oid relation) {
   if (!OidIsValid(relation) || pg::Call(get_rel_relkind, relation) != '\0') return;
   pg::Raise(ERRCODE_UNDEFINED_TABLE,
-            fmt::format("relation with OID {} does not exist any more", relation), {},
+            fmt::format("table {} was dropped", catalog::TableName(relation)), {},
             "Drop the check, and add one of the table that took its place.");
 }
 
@@ -60,7 +67,9 @@ std::optional<pg::Error> Attempt(const catalog::CheckRow& check, Body&& body) {
     RequireMember(role, check);
     const CheckScope scope(role, check.search_path);
     const Spec spec(kind.shape(), check.spec, check.source, check.target, check.created_by);
+    const ReadOnlyScope read_only;
     body(kind, spec);
+    read_only.RequireNothingWritten("the check");
   });
   if (failure && failure->sqlstate() == ERRCODE_QUERY_CANCELED) throw std::move(*failure);
   return failure;
@@ -70,6 +79,15 @@ Finding Inconclusive(const pg::ErrorInfo& error) {
   return {Status::kInconclusive,
           fmt::format("{} (SQLSTATE {}){}{}", error.message, pg::SqlStateText(error.sqlstate),
                       error.detail.empty() ? "" : ": ", error.detail)};
+}
+
+// At most so many bytes, in whole characters.
+std::string Shortened(const std::string& details) {
+  const char* const text = details.c_str();
+  const int length = static_cast<int>(std::min<size_t>(details.size(), kLongestDetails + 1));
+  if (length <= kLongestDetails) return details;
+  const int kept = pg::Call(pg_mbcliplen, text, length, kLongestDetails);
+  return fmt::format("{}... ({} bytes in all)", details.substr(0, kept), details.size());
 }
 
 Finding Run(const catalog::CheckRow& check) {
@@ -125,7 +143,7 @@ void RequireChecks(const std::string& migration) {
   if (!owner)
     pg::Raise(ERRCODE_UNDEFINED_OBJECT, fmt::format("migration \"{}\" does not exist", migration),
               {}, "migrate_add_check makes a migration with its first check.");
-  RequireMigrationMember(migration, *owner);
+  link::RequireMigrationMember(migration, *owner);
   if (catalog::ChecksOf(migration).empty())
     pg::Raise(
         ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -151,7 +169,8 @@ std::vector<CheckResult> Validate(const std::string& migration) {
     catalog::ResultRow row;
     row.run = run;
     row.started_at = GetCurrentTimestamp();
-    const Finding finding = failure ? Inconclusive(failure->info()) : Run(check);
+    Finding finding = failure ? Inconclusive(failure->info()) : Run(check);
+    finding.details = Shortened(finding.details);
     row.duration_ms =
         static_cast<double>(GetCurrentTimestamp() - row.started_at) / kMicrosecondsAMillisecond;
     row.status = StatusName(finding.status);

@@ -63,9 +63,11 @@ void LockReferences(const Spec& spec) {
   {
     const pg::LatestSnapshot now;
     Reader reader;
-    const pg::Rows rows = reader.Query(
+    // Keys that refer to a partition refer to what it is part of.
+    const pg::Rows rows = reader.Catalog(
         "SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = $1 "
         "UNION SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = $1 AND $2 "
+        "UNION SELECT relid::oid FROM pg_partition_ancestors($1) WHERE $2 "
         "ORDER BY 1",
         {pg::Argument::RegClass(spec.source()), pg::Argument::Bool(spec.Flag("incoming", false))});
     for (uint64_t i = 0; i < rows.size(); ++i)

@@ -6,6 +6,7 @@
 #include "validate/schedule.hpp"
 
 #include "catalog/event_rows.hpp"
+#include "catalog/scope.hpp"
 #include "pg/error.hpp"
 #include "pg/spi.hpp"
 #include "pg/text.hpp"
@@ -28,13 +29,8 @@ std::string JobName(const std::string& migration) {
 // One statement: pg_cron's two ways to run a command agree on that. Qualified: its session has
 // another search_path.
 std::string Command(const std::string& migration) {
-  pg::Spi spi;
-  const pg::Rows schema = spi.Query(
-      "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_extension e "
-      "  JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace "
-      " WHERE e.extname OPERATOR(pg_catalog.=) 'pg_cutover'");
-  return fmt::format("SELECT {}.migrate_validate({})",
-                     pg::QuoteIdentifier(schema.Text(0, 1).value()), pg::QuoteLiteral(migration));
+  return fmt::format("SELECT {}.migrate_validate({})", catalog::ExtensionSchema(),
+                     pg::QuoteLiteral(migration));
 }
 
 std::optional<std::string> Setting(const char* name) {
@@ -85,6 +81,7 @@ void RequireCron(const std::string& elsewhere) {
 struct CronJob {
   int64_t id = 0;
   std::string schedule;
+  bool active = true;
 };
 
 // The caller's own: another role's job of the same name is its own affair. Which rows of cron.job
@@ -93,11 +90,16 @@ std::optional<CronJob> FindJob(const std::string& migration) {
   const std::string role = pg::RoleName(GetUserId());
   pg::Spi spi;
   const pg::Rows rows = spi.Execute(
-      "SELECT jobid, schedule FROM cron.job WHERE jobname OPERATOR(pg_catalog.=) $1 "
+      "SELECT jobid, schedule, active FROM cron.job WHERE jobname OPERATOR(pg_catalog.=) $1 "
       "AND username OPERATOR(pg_catalog.=) $2",
       {pg::Argument::Text(JobName(migration)), pg::Argument::Text(role)});
   if (rows.empty()) return std::nullopt;
-  return CronJob{rows.Int8(0, 1).value(), rows.Text(0, 2).value()};
+  return CronJob{rows.Int8(0, 1).value(), rows.Text(0, 2).value(), rows.Bool(0, 3).value()};
+}
+
+void UnscheduleJob(const CronJob& job) {
+  pg::Spi spi;
+  (void)spi.Execute("SELECT cron.unschedule($1)", {pg::Argument::Int8(job.id)});
 }
 
 void Record(const std::string& migration, const std::string& message, const std::string& inverse) {
@@ -118,6 +120,9 @@ int64_t Schedule(const std::string& migration, const std::string& schedule) {
                           pg::QuoteLiteral(JobName(migration)), pg::QuoteLiteral(schedule),
                           pg::QuoteLiteral(command), pg::QuoteLiteral(ThisDatabase())));
   const std::optional<CronJob> previous = FindJob(migration);
+  // One that is not active would stay so under its name, and never run. cron.alter_job is not for
+  // everybody.
+  if (previous && !previous->active) UnscheduleJob(*previous);
   // The job is replaced by its name and the caller's: one step, nothing is lost if this one fails.
   const auto schedule_job = [&] {
     pg::Spi spi;
@@ -130,8 +135,9 @@ int64_t Schedule(const std::string& migration, const std::string& schedule) {
   };
   const int64_t job = schedule_job();
   if (previous)
-    pg::Notice(fmt::format("the schedule of migration \"{}\" is replaced: it was {}", migration,
-                           pg::QuoteLiteral(previous->schedule)));
+    pg::Notice(fmt::format("the schedule of migration \"{}\" is replaced: it was {}{}", migration,
+                           pg::QuoteLiteral(previous->schedule),
+                           previous->active ? "" : ", and not active"));
   Record(migration,
          fmt::format("validation is scheduled at {} by pg_cron, job {}", pg::QuoteLiteral(schedule),
                      job),
@@ -147,8 +153,7 @@ void Unschedule(const std::string& migration) {
               fmt::format("migration \"{}\" is not scheduled by role \"{}\"", migration,
                           pg::RoleName(GetUserId())),
               {}, "SELECT jobid, username, schedule FROM cron.job says what is.");
-  pg::Spi spi;
-  (void)spi.Execute("SELECT cron.unschedule($1)", {pg::Argument::Int8(job->id)});
+  UnscheduleJob(*job);
   Record(migration,
          fmt::format("validation is not scheduled any more, it was at {}",
                      pg::QuoteLiteral(job->schedule)),

@@ -153,6 +153,12 @@ Oid Spec::RelationOf(const std::string& key, Allowed allowed) const {
               allowed == Allowed::kReadable  ? "Name a table, a view or a foreign table."
               : allowed == Allowed::kIndexed ? "Name a table or a materialized view."
                                              : "Name a table.");
+  if (pg::Call(get_rel_persistence, *found) == RELPERSISTENCE_TEMP)
+    pg::Raise(ERRCODE_WRONG_OBJECT_TYPE, fmt::format("{} is temporary", pg::QualifiedName(*found)),
+              fmt::format("It is the \"{}\" in the spec; other sessions, which run the check as "
+                          "well, do not see it.",
+                          key),
+              "Use a permanent or unlogged table.");
   pg::RequireOwner(*found);
   return *found;
 }

@@ -4,6 +4,7 @@
 
 #include "validate/unique.hpp"
 
+#include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::validate {
@@ -20,7 +21,7 @@ struct UniqueIndex {
 };
 
 std::vector<UniqueIndex> UniqueIndexesOf(Reader& reader, Oid relation) {
-  const pg::Rows rows = reader.Query(
+  const pg::Rows rows = reader.Catalog(
       "WITH tables AS (SELECT relid::oid AS id FROM pg_partition_tree($1) UNION SELECT $1::oid) "
       "SELECT i.indrelid, c.relname::text, i.indisvalid, i.indnullsnotdistinct, "
       "       pg_get_expr(i.indpred, i.indrelid), "
@@ -46,7 +47,7 @@ std::vector<UniqueIndex> UniqueIndexesOf(Reader& reader, Oid relation) {
 
 int64_t Exclusions(Reader& reader, Oid relation) {
   return reader
-      .Query(
+      .Catalog(
           "SELECT count(*) FROM pg_constraint WHERE contype = 'x' AND conrelid IN "
           "(SELECT relid FROM pg_partition_tree($1) UNION SELECT $1)",
           {pg::Argument::RegClass(relation)})
@@ -54,17 +55,43 @@ int64_t Exclusions(Reader& reader, Oid relation) {
       .value();
 }
 
-// Its duplicated keys, as a table of key and number of rows.
+// Its duplicated keys, as a table of key and number of rows. Grouped by columns that have names:
+// a key may be a constant, and GROUP BY takes a constant for a position or refuses it. OFFSET 0, or
+// PostgreSQL may work keys out for rows that the predicate is there to keep from them.
 std::string Repeated(const UniqueIndex& index) {
-  std::vector<std::string> conditions;
-  if (index.predicate) conditions.push_back(fmt::format("({})", *index.predicate));
-  if (!index.nulls_equal)
-    conditions.push_back(fmt::format("num_nulls({}) = 0", fmt::join(index.keys, ", ")));
+  std::vector<std::string> named;
+  std::vector<std::string> names;
+  for (const std::string& key : index.keys) {
+    names.push_back(fmt::format("k{}", names.size() + 1));
+    named.push_back(fmt::format("{} AS {}", key, names.back()));
+  }
   return fmt::format(
-      "SELECT jsonb_build_array({0})::text AS key, count(*) AS rows FROM {1}{2}{3} GROUP BY {0} "
-      "HAVING count(*) > 1",
-      fmt::join(index.keys, ", "), FromClause(index.table), conditions.empty() ? "" : " WHERE ",
-      fmt::join(conditions, " AND "));
+      "SELECT jsonb_build_array({0})::text AS key, count(*) AS rows "
+      "FROM (SELECT {1} FROM {2}{3}) AS keys{4} GROUP BY {0} HAVING count(*) > 1",
+      fmt::join(names, ", "), fmt::join(named, ", "), FromClause(index.table),
+      index.predicate ? fmt::format(" WHERE ({}) OFFSET 0", *index.predicate) : std::string(),
+      index.nulls_equal ? std::string()
+                        : fmt::format(" WHERE num_nulls({}) = 0", fmt::join(names, ", ")));
+}
+
+std::string NameOf(const UniqueIndex& index) {
+  return fmt::format("unique index {}{}", index.name, index.valid ? "" : " (invalid)");
+}
+
+void Look(Reader& reader, const UniqueIndex& index, int64_t samples, Duplicates* found) {
+  const std::string repeated = Repeated(index);
+  const int64_t count = reader.Query(fmt::format("SELECT count(*) FROM ({}) AS repeated", repeated))
+                            .Int8(0, 1)
+                            .value();
+  ++found->indexes;
+  if (count == 0) return;
+  const std::string sample = Joined(reader.Query(
+      fmt::format("SELECT format('%s (%s rows)', repeated.key, repeated.rows) FROM ({}) AS "
+                  "repeated LIMIT {}",
+                  repeated, samples)));
+  found->problems.push_back(fmt::format("{}: {} more than once in {}{}{}", NameOf(index),
+                                        Counted(count, "key"), pg::QualifiedName(index.table),
+                                        sample.empty() ? "" : ": ", sample));
 }
 
 }  // namespace
@@ -73,21 +100,13 @@ Duplicates FindDuplicates(Reader& reader, Oid relation, int64_t samples) {
   Duplicates found;
   found.exclusions = Exclusions(reader, relation);
   for (const UniqueIndex& index : UniqueIndexesOf(reader, relation)) {
-    ++found.indexes;
-    const std::string repeated = Repeated(index);
-    const int64_t count =
-        reader.Query(fmt::format("SELECT count(*) FROM ({}) AS repeated", repeated))
-            .Int8(0, 1)
-            .value();
-    if (count == 0) continue;
-    const std::string sample = Joined(reader.Query(fmt::format(
-        "SELECT format('%s (%s rows)', repeated.key, repeated.rows) FROM ({}) AS repeated "
-        "LIMIT {}",
-        repeated, samples)));
-    found.problems.push_back(fmt::format("unique index {}{}: {} more than once in {}{}{}",
-                                         index.name, index.valid ? "" : " (invalid)",
-                                         Counted(count, "key"), pg::QualifiedName(index.table),
-                                         sample.empty() ? "" : ": ", sample));
+    // An expression of one index that raises must not hide what is wrong under another.
+    const std::optional<pg::Error> failure =
+        pg::TryInSubtransaction([&] { Look(reader, index, samples, &found); });
+    if (!failure) continue;
+    RequireOfTheRows(reader, index.table, *failure);
+    found.failures.push_back(fmt::format(
+        "{} of {}: {}", NameOf(index), pg::QualifiedName(index.table), ErrorText(failure->info())));
   }
   return found;
 }

@@ -15,6 +15,7 @@ struct Duplicates {
   int64_t indexes = 0;     // that were looked at
   int64_t exclusions = 0;  // that were not
   std::vector<std::string> problems;
+  std::vector<std::string> failures;  // the indexes whose keys could not be worked out, and why
 };
 
 // Partial ones, those over expressions and NULLS NOT DISTINCT as they are declared; an index that

@@ -60,6 +60,12 @@ for my $mode ('on', 'off')
 	is($jobs->ask('SELECT jobid, schedule, command, database, username = current_user, active FROM cron.job'),
 		"$job|* * * * *|SELECT public.migrate_validate(E'it''s \"odd\"\\\\')|postgres|t|t",
 			"$mode: one job, its command quoted");
+
+	# One that somebody has switched off would never run.
+	$jobs->ask("UPDATE cron.job SET active = false WHERE jobid = $job");
+	(undef, $again, $messages) = $node->psql('postgres', "SELECT migrate_schedule($odd, '* * * * *')");
+	like($messages, qr/is replaced: it was '\* \* \* \* \*', and not active/, "$mode: a schedule that is not active");
+	is($jobs->ask('SELECT jobid, schedule, active FROM cron.job'), "$again|* * * * *|t", "$mode: is so afterwards");
 }
 
 # ---- names that pg_cron would cut off, other roles, and another database, while the minute passes -------------------
@@ -87,6 +93,14 @@ $jobs->ask('GRANT USAGE ON SCHEMA cron TO alice');
 my $hers = $node->safe_psql('postgres', q{SELECT migrate_schedule('hers', '* * * * *')},
 	extra_params => [ '-U', 'alice' ]);
 is($jobs->ask("SELECT username FROM cron.job WHERE jobid = $hers"), 'alice', 'her job runs as her');
+$jobs->ask("UPDATE cron.job SET active = false WHERE jobid = $hers");
+$hers = $node->safe_psql('postgres', q{SELECT migrate_schedule('hers', '* * * * *')},
+	extra_params => [ '-U', 'alice' ]);
+is($jobs->ask("SELECT active FROM cron.job WHERE jobid = $hers"), 't', 'she may switch it on again by scheduling it');
+# Background workers hold transactions open as clients do.
+$jobs->ask(q{CREATE TABLE waited_for (id int PRIMARY KEY); SELECT cron.schedule('sleeper', '* * * * *', 'SELECT pg_sleep(300)')});
+my $long_transactions = q{FROM migrate_preflight('waited_for') WHERE check_name = 'long_transactions'};
+is($jobs->ask("SELECT status $long_transactions"), 'ok', 'no transaction is open');
 like($jobs->error_of(q{SELECT migrate_unschedule('hers')}), qr/is not scheduled by role/, 'it is hers to unschedule');
 
 $jobs->ask('CREATE DATABASE elsewhere');
@@ -99,6 +113,12 @@ ok($statement, 'the hint is a statement');
 $jobs->ask($statement);
 like($jobs->error_of("SELECT \"Tools\".migrate_unschedule($odd)", database => 'elsewhere'),
 	qr/HINT:  In database "postgres", .*: SELECT cron\.unschedule\(E?'/, 'so for the way back');
+
+$jobs->until_true("SELECT status = 'warning' $long_transactions", 'the preflight sees the transaction of a background worker', seconds => 90);
+like($jobs->ask("SELECT details $long_transactions"), qr/^1 open for more than 10\S* s: pid \d+ \(pg_cron/, 'and says whose it is');
+# pg_cron waits for it before it looks at what else has ended.
+$jobs->ask(q{SELECT cron.unschedule('sleeper');
+	SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)'});
 
 # ---- the minute has passed ------------------------------------------------------------------------------------------
 for my $mode ('on', 'off')

@@ -1,17 +1,12 @@
-// Which columns can be compared by the images of their values; see checksum_types.hpp.
-#include "validate/checksum_types.hpp"
+// Which types have one shape; see shape.hpp.
+#include "compare/shape.hpp"
 
-namespace pg_cutover::validate {
+namespace pg_cutover::compare {
 
 namespace {
 
 bool IsNumber(Oid type) {
-  return type == INT2OID || type == INT4OID || type == INT8OID || type == OIDOID;
-}
-
-bool IsText(Oid type) {
-  return type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == NAMEOID ||
-         type_is_enum(type);
+  return IsInteger(type) || type == OIDOID;
 }
 
 // The place of an attribute of that name; -1: there is none.
@@ -74,4 +69,52 @@ bool OfOneShape(Oid left, Oid right) {
   }
 }
 
-}  // namespace pg_cutover::validate
+bool IsInteger(Oid type) {
+  return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+bool IsObjectNumber(Oid type) {
+  switch (type) {
+    case OIDOID:
+    case REGPROCOID:
+    case REGPROCEDUREOID:
+    case REGOPEROID:
+    case REGOPERATOROID:
+    case REGCLASSOID:
+    case REGTYPEOID:
+    case REGROLEOID:
+    case REGNAMESPACEOID:
+    case REGCOLLATIONOID:
+    case REGCONFIGOID:
+    case REGDICTIONARYOID:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsText(Oid type) {
+  return type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == NAMEOID ||
+         type_is_enum(type);
+}
+
+Shown ShownAs(Oid type) {
+  check_stack_depth();
+  type = getBaseType(type);
+  if (type == JSONOID || get_typtype(type) == TYPTYPE_PSEUDO) return Shown::kAsText;
+  if (type == FLOAT4OID || type == FLOAT8OID) return Shown::kAsTextWhereAlike;
+  const Oid element = get_element_type(type);
+  if (OidIsValid(element))
+    return ShownAs(element) == Shown::kAsText ? Shown::kAsText : Shown::kAsTextWhereAlike;
+  if (get_typtype(type) != TYPTYPE_COMPOSITE) return Shown::kAsJson;
+  const TupleDesc attributes = lookup_rowtype_tupdesc(type, -1);
+  bool text = false;
+  for (int i = 0; i < attributes->natts && !text; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(attributes, i);
+    text = !attribute->attisdropped && ShownAs(attribute->atttypid) == Shown::kAsText;
+  }
+  ReleaseTupleDesc(attributes);
+  return text ? Shown::kAsText : Shown::kAsTextWhereAlike;
+}
+
+}  // namespace pg_cutover::compare
