@@ -30,7 +30,7 @@ COMMENT ON VIEW migrate.comparison IS 'one row a comparison, newest first: the v
 COMMENT ON COLUMN migrate.comparison.job IS 'id of the job, which may be a cutover: its phase verify compares too';
 COMMENT ON COLUMN migrate.comparison.source IS 'what the rows should be';
 COMMENT ON COLUMN migrate.comparison.target IS 'what was compared with it';
-COMMENT ON COLUMN migrate.comparison.verdict IS 'equal, different or inconclusive; NULL while it runs, and where it was cancelled';
+COMMENT ON COLUMN migrate.comparison.verdict IS 'equal, different or inconclusive; NULL while it runs, and where it was cancelled or failed';
 COMMENT ON COLUMN migrate.comparison.rows_source IS 'rows of the source that were compared';
 COMMENT ON COLUMN migrate.comparison.rows_target IS 'rows of the target that were compared';
 COMMENT ON COLUMN migrate.comparison.missing IS 'rows that only the source has';

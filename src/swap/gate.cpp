@@ -9,6 +9,7 @@
 #include "capture/preconditions.hpp"
 #include "catalog/capture_rows.hpp"
 #include "catalog/cutover_rows.hpp"
+#include "catalog/table_names.hpp"
 #include "job/lock_holders.hpp"
 #include "link/dropped.hpp"
 #include "pg/call.hpp"
@@ -49,6 +50,14 @@ void AddOtherLinks(const catalog::LinkRow& link, std::vector<std::string>* probl
   for (const Oid table : {link.source, link.target})
     for (const std::string& other : catalog::OtherSyncedLinks(table, link.id))
       problems->push_back(fmt::format("{} is kept in step as well", other));
+  // A comparison leaves such rows out, so it would not find those that were copied once.
+  for (const catalog::LinkRow& other : catalog::LinksOf(link.target))
+    if (other.target == link.target && other.id != link.id && other.owner && !other.dormant &&
+        !catalog::FindCapture(other.id))
+      problems->push_back(fmt::format(
+          "it is linked to {} as well and may have rows of it: SELECT migrate_unlink({}, {})",
+          catalog::TableName(other.source), catalog::TableLiteral(other.source),
+          catalog::TableLiteral(other.target)));
 }
 
 // Columns of the target that keep no value when its rows are made again from the source's.
