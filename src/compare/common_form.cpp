@@ -3,6 +3,7 @@
 
 #include "compare/common_form.hpp"
 #include "compare/shape.hpp"
+#include "link/conversion.hpp"
 #include "pg/call.hpp"
 #include "pg/text.hpp"
 
@@ -28,7 +29,7 @@ bool IsFloat(Oid type) {
 }
 
 bool IsDecimal(Oid type) {
-  return IsInteger(type) || IsFloat(type) || type == NUMERICOID;
+  return link::IsInteger(type) || IsFloat(type) || type == NUMERICOID;
 }
 
 // "char" has an image of its own, and is a text all the same.
@@ -76,9 +77,10 @@ std::optional<CommonForm> FormOf(Form_pg_attribute from_column, const std::strin
     if (to != NUMERICOID || to_modifier < 0 || from_modifier == to_modifier) return as_they_are;
     return CommonForm{AsNumeric(source, from), AsNumeric(target, to), to};
   }
-  if (IsInteger(from) && IsInteger(to)) return as_they_are;
+  if (link::IsInteger(from) && link::IsInteger(to)) return as_they_are;
   if (IsLikeText(from) && IsLikeText(to)) return BothCast(source, target, TEXTOID);
-  if ((IsInteger(from) && IsObjectNumber(to)) || (IsObjectNumber(from) && IsInteger(to)))
+  if ((link::IsInteger(from) && IsObjectNumber(to)) ||
+      (IsObjectNumber(from) && link::IsInteger(to)))
     return BothCast(source, target, INT8OID);
   if (!pg::Call(OfOneShape, from, to) && !IsAssignable(from, to)) return std::nullopt;
   if (IsWidening(from, to)) return CommonForm{Cast(source, to), target, to};

@@ -13,6 +13,7 @@
 #include "job/throttle_spec.hpp"
 #include "pg/call.hpp"
 #include "pg/debug_point.hpp"
+#include "pg/prefix.hpp"
 #include "pg/spi.hpp"
 #include "pg/text.hpp"
 
@@ -123,17 +124,15 @@ catalog::ComparedPart CompareAtOnce(const job::Session& session, const Sides& si
 
 // A statement of ours may be as long as a table has columns, and would bury what went wrong.
 std::string ShortLines(const std::string& context) {
-  constexpr size_t kLongestLine = 200;
+  constexpr int kLongestLine = 200;
   std::string shortened;
   size_t begin = 0;
   while (begin < context.size()) {
     const size_t end = std::min(context.find('\n', begin), context.size());
-    const char* const line = context.c_str() + begin;
-    const auto length = static_cast<int>(end - begin);
-    const auto kept =
-        static_cast<size_t>(pg::Section([=] { return pg_mbcliplen(line, length, kLongestLine); }));
-    shortened.append(shortened.empty() ? "" : "\n").append(line, kept);
-    if (kept < end - begin) shortened += "...";
+    const std::string kept =
+        pg::Prefix(std::string_view(context).substr(begin, end - begin), kLongestLine);
+    shortened.append(shortened.empty() ? "" : "\n").append(kept);
+    if (kept.size() < end - begin) shortened += "...";
     begin = end + 1;
   }
   return shortened;

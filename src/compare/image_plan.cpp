@@ -1,5 +1,6 @@
 // Which image a type has; see image_plan.hpp. Decided once for each column of a call.
 #include "compare/image_plan.hpp"
+#include "compare/shape.hpp"
 
 #include "pg/pg.hpp"
 
@@ -9,6 +10,10 @@ namespace {
 
 // Types of the server itself. False: not one of them.
 bool BuiltinKind(Oid type, ImageKind* kind) {
+  if (IsObjectNumber(type)) {
+    *kind = ImageKind::kUnsigned4;
+    return true;
+  }
   switch (type) {
     case BOOLOID:
     case CHAROID:
@@ -19,20 +24,6 @@ bool BuiltinKind(Oid type, ImageKind* kind) {
       return true;
     case INT4OID:
       *kind = ImageKind::kInt4;
-      return true;
-    case OIDOID:
-    case REGPROCOID:
-    case REGPROCEDUREOID:
-    case REGOPEROID:
-    case REGOPERATOROID:
-    case REGCLASSOID:
-    case REGTYPEOID:
-    case REGROLEOID:
-    case REGNAMESPACEOID:
-    case REGCOLLATIONOID:
-    case REGCONFIGOID:
-    case REGDICTIONARYOID:
-      *kind = ImageKind::kUnsigned4;
       return true;
     case XIDOID:
     case CIDOID:

@@ -1,12 +1,13 @@
 // Which types have one shape; see shape.hpp.
 #include "compare/shape.hpp"
+#include "link/conversion.hpp"
 
 namespace pg_cutover::compare {
 
 namespace {
 
 bool IsNumber(Oid type) {
-  return IsInteger(type) || type == OIDOID;
+  return link::IsInteger(type) || type == OIDOID;
 }
 
 // The place of an attribute of that name; -1: there is none.
@@ -67,10 +68,6 @@ bool OfOneShape(Oid left, Oid right) {
     default:
       return false;
   }
-}
-
-bool IsInteger(Oid type) {
-  return type == INT2OID || type == INT4OID || type == INT8OID;
 }
 
 bool IsObjectNumber(Oid type) {

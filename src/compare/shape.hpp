@@ -20,7 +20,6 @@ namespace pg_cutover::compare {
 // May raise; call through pg::Call or in a Section.
 bool OfOneShape(Oid left, Oid right);
 
-bool IsInteger(Oid type);
 // oid and the reg* types.
 bool IsObjectNumber(Oid type);
 // Texts of every kind, and enums: of a base type, not of a domain.

@@ -10,6 +10,7 @@
 #include "compare/other_sources.hpp"
 #include "compare/sides.hpp"
 #include "link/assignment.hpp"
+#include "link/conversion.hpp"
 #include "link/key.hpp"
 #include "link/mapping.hpp"
 #include "pg/call.hpp"
@@ -191,10 +192,6 @@ void PutKeyFirst(const std::vector<std::string>& key, std::vector<Column>* colum
   }
 }
 
-bool IsInteger(Oid type) {
-  return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
 void FindPlainColumn(const Sides& sides, ::Relation source, ::Relation target, Column* key) {
   const std::string& name = key->name;
   std::string expression = "source." + pg::QuoteIdentifier(name);
@@ -209,7 +206,7 @@ void FindPlainColumn(const Sides& sides, ::Relation source, ::Relation target, C
     const bool alike = from->attcollation == to->attcollation &&
                        ((from->atttypid == to->atttypid &&
                          (to->atttypmod == -1 || from->atttypmod == to->atttypmod)) ||
-                        (IsInteger(from->atttypid) && IsInteger(to->atttypid)));
+                        (link::IsInteger(from->atttypid) && link::IsInteger(to->atttypid)));
     if (!alike) continue;
     key->plain = expression;
     key->plain_type = from->atttypid;

@@ -121,14 +121,19 @@ std::string ShortEnough(const std::string& row, const std::string& object) {
       row, kLongestStoredRow, kLongestRow, object);
 }
 
-// A side as a subquery with c0, ... and h.
-std::string Hashed(const Sides& sides, Side side, uint64_t seed, const std::string& restriction) {
+// A side's columns as c0, c1, ...
+std::string Named(const Sides& sides, Side side, const std::string& restriction) {
   std::vector<std::string> named;
   for (size_t i = 0; i < sides.columns.size(); ++i)
     named.push_back(fmt::format("{} AS c{}", Expression(sides.columns[i], side), i));
-  return fmt::format("SELECT d.*, migrate.row_hash({}, {}) AS h FROM (SELECT {} {}) AS d",
-                     Signed(seed), HashArguments(Names(sides, "d"), sides.key_columns),
-                     fmt::join(named, ", "), Rows(sides, side, restriction));
+  return fmt::format("(SELECT {} {})", fmt::join(named, ", "), Rows(sides, side, restriction));
+}
+
+// A side as a subquery with c0, ... and h.
+std::string Hashed(const Sides& sides, Side side, uint64_t seed, const std::string& restriction) {
+  return fmt::format("SELECT d.*, migrate.row_hash({}, {}) AS h FROM {} AS d", Signed(seed),
+                     HashArguments(Names(sides, "d"), sides.key_columns),
+                     Named(sides, side, restriction));
 }
 
 // One condition for each of the first `count` columns; `format` has the places of the column's
@@ -284,13 +289,10 @@ std::string MultisetStatement(const Sides& sides, uint64_t seed, int64_t most) {
 }  // namespace
 
 std::string RowStatement(const Sides& sides, Side side, const std::string& restriction) {
-  std::vector<std::string> named;
-  for (size_t i = 0; i < sides.columns.size(); ++i)
-    named.push_back(fmt::format("{} AS c{}", Expression(sides.columns[i], side), i));
-  return fmt::format("SELECT {} FROM (SELECT {} {}) AS d",
+  return fmt::format("SELECT {} FROM {} AS d",
                      ShortEnough("d.*", Object(sides, ShownValues(sides, Names(sides, "d")),
                                                sides.columns.size())),
-                     fmt::join(named, ", "), Rows(sides, side, restriction));
+                     Named(sides, side, restriction));
 }
 
 std::string SketchStatement(const Sides& sides, Side side, uint64_t seed,

@@ -14,6 +14,10 @@ enum class Conversions {
   kAll,
 };
 
+inline bool IsInteger(Oid type) {
+  return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
 // What `node` converts; nullptr where it is anything but a conversion of these. Casts by functions
 // count as they were written: one that is called by its name, or by syntax of its own such as
 // trim(x), is not a cast, whatever it returns. For use inside Section kernels.

@@ -8,9 +8,6 @@ namespace pg_cutover::link {
 
 namespace {
 
-bool IsInteger(Oid type) {
-  return type == INT2OID || type == INT4OID || type == INT8OID;
-}
 bool IsText(Oid type) {
   return type == TEXTOID || type == VARCHAROID;
 }

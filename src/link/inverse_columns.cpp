@@ -38,9 +38,6 @@ struct Path {
   bool loses;
 };
 
-bool IsInteger(Oid type) {
-  return type == INT2OID || type == INT4OID || type == INT8OID;
-}
 bool IsString(Oid type) {
   return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
 }

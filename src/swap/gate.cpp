@@ -10,6 +10,7 @@
 #include "catalog/capture_rows.hpp"
 #include "catalog/cutover_rows.hpp"
 #include "catalog/table_names.hpp"
+#include "compare/other_sources.hpp"
 #include "job/lock_holders.hpp"
 #include "link/dropped.hpp"
 #include "pg/call.hpp"
@@ -51,9 +52,8 @@ void AddOtherLinks(const catalog::LinkRow& link, std::vector<std::string>* probl
     for (const std::string& other : catalog::OtherSyncedLinks(table, link.id))
       problems->push_back(fmt::format("{} is kept in step as well", other));
   // A comparison leaves such rows out, so it would not find those that were copied once.
-  for (const catalog::LinkRow& other : catalog::LinksOf(link.target))
-    if (other.target == link.target && other.id != link.id && other.owner && !other.dormant &&
-        !catalog::FindCapture(other.id))
+  for (const catalog::LinkRow& other : compare::OtherSources(link))
+    if (!catalog::FindCapture(other.id))
       problems->push_back(fmt::format(
           "it is linked to {} as well and may have rows of it: SELECT migrate_unlink({}, {})",
           catalog::TableName(other.source), catalog::TableLiteral(other.source),

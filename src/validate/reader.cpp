@@ -5,6 +5,7 @@
 #include "validate/reader.hpp"
 
 #include "pg/error.hpp"
+#include "pg/prefix.hpp"
 #include "pg/text.hpp"
 
 namespace pg_cutover::validate {
@@ -15,10 +16,8 @@ namespace {
 constexpr int kLongestSample = 200;
 
 std::string Shortened(const std::string& text) {
-  const int length = static_cast<int>(text.size());
-  if (length <= kLongestSample) return text;
-  const char* const bytes = text.c_str();
-  return text.substr(0, pg::Call(pg_mbcliplen, bytes, length, kLongestSample)) + "...";
+  const std::string kept = pg::Prefix(text, kLongestSample);
+  return kept.size() < text.size() ? kept + "..." : text;
 }
 
 }  // namespace
@@ -109,13 +108,6 @@ std::string Joined(const pg::Rows& rows) {
   for (uint64_t i = 0; i < rows.size(); ++i)
     parts.push_back(Shortened(rows.Text(i, 1).value_or("NULL")));
   return fmt::format("{}", fmt::join(parts, ", "));
-}
-
-std::string OwnFunction(Reader& reader, const char* name) {
-  const pg::Rows schema = reader.Catalog(
-      "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
-      "WHERE e.extname = 'pg_cutover'");
-  return fmt::format("{}.{}", pg::QuoteIdentifier(schema.Text(0, 1).value()), name);
 }
 
 std::string Counted(int64_t number, const char* one, const char* many) {

@@ -66,9 +66,6 @@ std::string KeyImage(const std::vector<std::string>& columns, const std::string&
 // The first column of each row, joined with commas.
 std::string Joined(const pg::Rows& rows);
 
-// One of our own SQL functions with the schema it lives in, quoted.
-std::string OwnFunction(Reader& reader, const char* name);
-
 // "1 row", "2 rows"; `many` where an s does not make the plural.
 std::string Counted(int64_t number, const char* one, const char* many = nullptr);
 

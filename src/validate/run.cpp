@@ -7,7 +7,6 @@
 // Everything that the checks read is locked first, and the snapshot taken then: see run_locks.hpp.
 // A transaction above READ COMMITTED keeps its own snapshot. Whether storage is newer than the
 // snapshot is looked at after each check, when whatever it read is locked for good.
-#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -20,6 +19,7 @@
 #include "catalog/validation_rows.hpp"
 #include "link/migration.hpp"
 #include "pg/debug_point.hpp"
+#include "pg/prefix.hpp"
 #include "pg/resource.hpp"
 #include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
@@ -83,11 +83,9 @@ Finding Inconclusive(const pg::ErrorInfo& error) {
 
 // At most so many bytes, in whole characters.
 std::string Shortened(const std::string& details) {
-  const char* const text = details.c_str();
-  const int length = static_cast<int>(std::min<size_t>(details.size(), kLongestDetails + 1));
-  if (length <= kLongestDetails) return details;
-  const int kept = pg::Call(pg_mbcliplen, text, length, kLongestDetails);
-  return fmt::format("{}... ({} bytes in all)", details.substr(0, kept), details.size());
+  const std::string kept = pg::Prefix(details, kLongestDetails);
+  if (kept.size() == details.size()) return details;
+  return fmt::format("{}... ({} bytes in all)", kept, details.size());
 }
 
 Finding Run(const catalog::CheckRow& check) {

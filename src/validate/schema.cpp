@@ -9,6 +9,7 @@
 
 #include "validate/check.hpp"
 
+#include "catalog/scope.hpp"
 #include "pg/error.hpp"
 #include "pg/text.hpp"
 #include "validate/reader.hpp"
@@ -97,11 +98,11 @@ Finding CompareTables(const Spec& spec) {
 
 Finding CompareSchemas(const Spec& spec) {
   Reader reader;
-  const pg::Rows rows =
-      reader.Catalog(fmt::format("SELECT format('%s %s: %s', d.kind, d.object, d.difference) "
-                                 "FROM {}($1::regnamespace, $2::regnamespace) AS d",
-                                 OwnFunction(reader, "migrate_schema_diff")),
-                     {pg::Argument::Text(spec.Text("old")), pg::Argument::Text(spec.Text("new"))});
+  const pg::Rows rows = reader.Catalog(
+      fmt::format("SELECT format('%s %s: %s', d.kind, d.object, d.difference) "
+                  "FROM {}.migrate_schema_diff($1::regnamespace, $2::regnamespace) AS d",
+                  catalog::ExtensionSchema()),
+      {pg::Argument::Text(spec.Text("old")), pg::Argument::Text(spec.Text("new"))});
   if (rows.empty())
     return {Status::kPass, fmt::format("schemas {} and {} are the same", spec.Text("old").value(),
                                        spec.Text("new").value())};
